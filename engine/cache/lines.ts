@@ -1,0 +1,115 @@
+/** Every cache line is this many int32 words: four of key, the rest of value. */
+export const LINE = 16;
+const EMPTY = 0;
+const DEAD = -1;
+/** Set in the first key word of a live line, so that no key looks empty or dead. */
+const LIVE = 1 << 30;
+
+/**
+ * Open addressing over one Int32Array. It grows and never evicts: what leaves was invalidated. A line's offset is valid
+ * until the next insertion. It is never subclassed: one hidden class keeps the lookup of every cache fast.
+ */
+export class LineTable {
+  lines: Int32Array;
+  /** Live lines. */
+  size = 0;
+  #mask: number;
+  /** Live and dead lines; dead ones still lengthen probes. */
+  #taken = 0;
+
+  constructor(capacity = 64) {
+    this.lines = new Int32Array(capacity * LINE);
+    this.#mask = capacity - 1;
+  }
+
+  /** Offset of the line with this key, or -1. */
+  find(k0: number, k1: number, k2: number, k3: number): number {
+    const lines = this.lines;
+    const key = k0 | LIVE;
+    for (let slot = hash(k0, k1, k2, k3) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+      const at = slot * LINE;
+      const found = lines[at]!;
+      if (found === EMPTY) return -1;
+      if (found === key && lines[at + 3] === k3 && lines[at + 1] === k1 && lines[at + 2] === k2) return at;
+    }
+  }
+
+  /** A new zeroed line with this key, whether or not there is one already. */
+  append(k0: number, k1: number, k2: number, k3: number): number {
+    if ((this.#taken + 1) * 2 > this.#mask + 1) this.#rebuild();
+    const at = this.#free(k0, k1, k2, k3);
+    const lines = this.lines;
+    if (lines[at] === EMPTY) this.#taken++;
+    lines.fill(0, at, at + LINE);
+    lines[at] = k0 | LIVE;
+    lines[at + 1] = k1;
+    lines[at + 2] = k2;
+    lines[at + 3] = k3;
+    this.size++;
+    return at;
+  }
+
+  /** First key word as it was given. */
+  key0(at: number): number {
+    return this.lines[at]! & ~LIVE;
+  }
+
+  isLive(at: number): boolean {
+    return this.lines[at]! !== EMPTY && this.lines[at]! !== DEAD;
+  }
+
+  /** Offsets of the live lines, in no order that means anything. Not for hot paths. */
+  *offsets(): Generator<number> {
+    for (let at = 0; at < this.lines.length; at += LINE) if (this.isLive(at)) yield at;
+  }
+
+  kill(at: number): void {
+    this.lines[at] = DEAD;
+    this.size--;
+  }
+
+  clear(): number {
+    const removed = this.size;
+    this.lines.fill(0);
+    this.size = 0;
+    this.#taken = 0;
+    return removed;
+  }
+
+  #free(k0: number, k1: number, k2: number, k3: number): number {
+    let slot = hash(k0, k1, k2, k3) & this.#mask;
+    while (this.isLive(slot * LINE)) slot = (slot + 1) & this.#mask;
+    return slot * LINE;
+  }
+
+  /** Drops dead lines, and doubles when the live ones alone are too many. */
+  #rebuild(): void {
+    const old = this.lines;
+    const capacity = this.size * 4 > this.#mask + 1 ? (this.#mask + 1) * 2 : this.#mask + 1;
+    this.lines = new Int32Array(capacity * LINE);
+    this.#mask = capacity - 1;
+    this.#taken = this.size;
+    for (let at = 0; at < old.length; at += LINE) {
+      if (old[at] === EMPTY || old[at] === DEAD) continue;
+      const to = this.#free(old[at]! & ~LIVE, old[at + 1]!, old[at + 2]!, old[at + 3]!);
+      this.lines.set(old.subarray(at, at + LINE), to);
+    }
+  }
+}
+
+/** Spreads every bit of the key: runs of pages must not pile up into long probes. */
+const hash = (k0: number, k1: number, k2: number, k3: number): number => {
+  let sum = Math.imul((k3 >>> 12) ^ (k2 << 20) ^ Math.imul(k1 ^ (k0 << 11), 0x85eb_ca6b), 0x9e37_79b1) ^ (k2 >>> 12);
+  sum ^= sum >>> 15;
+  return Math.imul(sum, 0xc2b2_ae35) >>> 8;
+};
+
+/** Page number of an address, exact as a double. */
+export const pageNumber = (hi: number, lo: number): number => (hi >>> 0) * 0x10_0000 + (lo >>> 12);
+
+/** Page sizes a line can have, by size code. */
+export const SIZES_LG2: readonly number[] = [12, 21, 30];
+/** 0 for 4K, 1 for 2M, 2 for 1G: the largest that fits. */
+export const sizeCode = (lg2: number): number => (lg2 >= 30 ? 2 : lg2 >= 21 ? 1 : 0);
+/** Low half of the page base for a size code. */
+export const pageBase = (lo: number, code: number): number => (lo >> (12 + 9 * code)) << (12 + 9 * code);

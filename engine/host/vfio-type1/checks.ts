@@ -1,0 +1,514 @@
+import type { Errno } from '../../base/errno.ts';
+import type { Evidence } from '../../uapi/index.ts';
+import type { Check, Skip } from '../check.ts';
+
+const V6 = 'vSVA v6, 2020-07-28';
+const SRC = 'Linux 5.10.223';
+const SRC58 = 'Linux 5.8';
+
+const check = (id: string, errno: Errno, at: string, doc: string, evidence: Evidence, source: string): Check =>
+  Object.freeze({ id, errno, at, doc, evidence, source });
+
+const setIommu = 'vfio_ioctl_set_iommu';
+const info = 'vfio_iommu_type1_get_info';
+const request = 'vfio_iommu_type1_pasid_request';
+const nesting = 'vfio_iommu_type1_nesting_op';
+const pgtbl = 'vfio_iommu_handle_pgtbl_op';
+const flush = 'vfio_iommu_invalidate_cache';
+const attach = 'vfio_iommu_type1_attach_group';
+const prepare = 'iommu_sva_prepare_bind_data';
+const checkBind = 'iommu_check_bind_data';
+const uapiFlush = 'iommu_uapi_cache_invalidate';
+const checkFlush = 'iommu_check_cache_invl_data';
+const bind = 'intel_svm_bind_gpasid';
+const unbind = 'intel_svm_unbind_gpasid';
+const nested = 'intel_pasid_setup_nested';
+const svaFlush = 'intel_iommu_sva_invalidate';
+
+/** Every check of the vfio-2020-07 calls, in the order in which the kernel meets them within each call. */
+export const CHECKS = Object.freeze({
+  // The container file descriptor
+  fdClosed: check('fd-closed', 'EBADF', 'ioctl', 'The process that owned the container has exited.', 'source', SRC58),
+  noDriver: check(
+    'container-without-iommu',
+    'EINVAL',
+    'vfio_fops_unl_ioctl',
+    'The container has no IOMMU backend yet: VFIO_SET_IOMMU comes first.',
+    'source',
+    SRC58,
+  ),
+  unknownIoctl: check(
+    'unknown-ioctl',
+    'ENOTTY',
+    'vfio_iommu_type1_ioctl',
+    'The container does not know this command number.',
+    'source',
+    SRC58,
+  ),
+  setNoGroup: check(
+    'set-iommu-without-group',
+    'EINVAL',
+    setIommu,
+    'A container needs a group before it gets an IOMMU type.',
+    'source',
+    SRC58,
+  ),
+  setTwice: check('set-iommu-twice', 'EINVAL', setIommu, 'The container has an IOMMU type already.', 'source', SRC58),
+  setUnknown: check(
+    'set-iommu-unknown-type',
+    'ENODEV',
+    setIommu,
+    'No IOMMU backend offers this type.',
+    'source',
+    SRC58,
+  ),
+
+  // VFIO_IOMMU_GET_INFO
+  infoFault: check('user-fault', 'EFAULT', info, 'The argument cannot be read or written.', 'source', SRC58),
+  infoArgsz: check('argsz-too-small', 'EINVAL', info, 'argsz must reach the end of iova_pgsizes.', 'source', SRC58),
+
+  // VFIO_IOMMU_PASID_REQUEST
+  requestFault: check(
+    'user-fault',
+    'EFAULT',
+    request,
+    'The 16 bytes of the request cannot be read.',
+    'posted patch',
+    V6,
+  ),
+  requestArgsz: check('argsz-too-small', 'EINVAL', request, 'argsz must be at least 16.', 'posted patch', V6),
+  requestFlags: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    request,
+    'Only the ALLOC and FREE bits are known.',
+    'posted patch',
+    V6,
+  ),
+  requestRange: check(
+    'pasid-range-inverted',
+    'EINVAL',
+    request,
+    'range.min must not exceed range.max.',
+    'posted patch',
+    V6,
+  ),
+  requestNoVmm: check(
+    'not-nesting-container',
+    'EOPNOTSUPP',
+    request,
+    'Only a nesting container that offers system-wide PASIDs hands them out.',
+    'posted patch',
+    V6,
+  ),
+  requestOp: check('unknown-op', 'EINVAL', request, 'Exactly one of ALLOC and FREE must be set.', 'posted patch', V6),
+  requestNoSpace: check(
+    'pasid-none-left',
+    'ENOSPC',
+    request,
+    'No PASID of the range is free, or the quota of 1000 per process is used up.',
+    'posted patch',
+    V6,
+  ),
+  requestNoMemory: check(
+    'out-of-memory',
+    'ENOMEM',
+    request,
+    'The kernel could not record the new PASID.',
+    'posted patch',
+    V6,
+  ),
+
+  // VFIO_IOMMU_NESTING_OP, VFIO layer
+  headerFault: check('user-fault', 'EFAULT', nesting, 'The 8-byte header cannot be read.', 'posted patch', V6),
+  headerArgsz: check('argsz-too-small', 'EINVAL', nesting, 'argsz must be at least 8.', 'posted patch', V6),
+  headerFlags: check('unknown-flag-bits', 'EINVAL', nesting, 'The high 16 flag bits must be 0.', 'posted patch', V6),
+  headerOp: check(
+    'unknown-op',
+    'EINVAL',
+    nesting,
+    'The low 16 flag bits must name one of the three operations.',
+    'posted patch',
+    V6,
+  ),
+  bindNoNesting: check(
+    'not-nesting-container',
+    'EOPNOTSUPP',
+    pgtbl,
+    'The container must be of the nesting type and offer BIND_PGTBL.',
+    'posted patch',
+    V6,
+  ),
+  flushNoNesting: check(
+    'not-nesting-container',
+    'EOPNOTSUPP',
+    flush,
+    'The container must be of the nesting type and offer CACHE_INVLD.',
+    'posted patch',
+    V6,
+  ),
+  bindNoVmm: check(
+    'no-system-wide-pasid',
+    'EINVAL',
+    pgtbl,
+    'Page tables are bound to system-wide PASIDs only.',
+    'review thread',
+    V6,
+  ),
+
+  // IOMMU core, bind and unbind
+  bindNoOp: check(
+    'driver-without-op',
+    'ENODEV',
+    'iommu_uapi_sva_bind_gpasid',
+    'The IOMMU driver must implement guest PASID binding.',
+    'source',
+    SRC,
+  ),
+  bindFault: check(
+    'user-fault',
+    'EFAULT',
+    prepare,
+    'The bind data cannot be read up to min(argsz, 72).',
+    'source',
+    SRC,
+  ),
+  bindArgsz: check(
+    'argsz-too-small',
+    'EINVAL',
+    prepare,
+    'argsz must reach the vendor union at byte 56.',
+    'source',
+    SRC,
+  ),
+  bindVersion: check(
+    'version-wrong',
+    'EINVAL',
+    checkBind,
+    'version must be IOMMU_GPASID_BIND_VERSION_1.',
+    'source',
+    SRC,
+  ),
+  bindFormat: check(
+    'format-unsupported',
+    'EINVAL',
+    checkBind,
+    'format must not lie past the last known one.',
+    'source',
+    SRC,
+  ),
+  bindFlags: check('unknown-flag-bits', 'EINVAL', checkBind, 'Only IOMMU_SVA_GPASID_VAL is known.', 'source', SRC),
+  bindPadding: check('padding-not-zero', 'EINVAL', checkBind, 'Every padding byte must be 0.', 'source', SRC),
+
+  // VT-d driver, bind
+  bindVendorFormat: check(
+    'format-unsupported',
+    'EINVAL',
+    bind,
+    'The VT-d driver takes IOMMU_PASID_FORMAT_INTEL_VTD only.',
+    'source',
+    SRC,
+  ),
+  bindVendorArgsz: check(
+    'argsz-too-small',
+    'EINVAL',
+    bind,
+    'argsz must reach the end of vendor.vtd at byte 72; added in September 2020.',
+    'source',
+    SRC,
+  ),
+  bindVendorFlags: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    bind,
+    'vendor.vtd.flags must stay within bits 0 to 5; added in September 2020.',
+    'source',
+    SRC,
+  ),
+  bindDevicePasids: check(
+    'device-pasid-bits',
+    'EINVAL',
+    bind,
+    'The device must offer the full 20 bits of PASID.',
+    'source',
+    SRC,
+  ),
+  bindPasidRange: check('pasid-out-of-range', 'EINVAL', bind, 'hpasid must lie between 1 and 0xfffff.', 'source', SRC),
+  bindNoDomain: check('device-not-attached', 'EINVAL', bind, 'The device has no domain information.', 'source', SRC),
+  bindNoPasid: check(
+    'pasid-not-allocated',
+    'ENOENT',
+    bind,
+    'hpasid must have been allocated with VFIO_IOMMU_PASID_REQUEST and not freed since.',
+    'source',
+    SRC,
+  ),
+  bindTwice: check(
+    'double-bind',
+    'EBUSY',
+    bind,
+    'This device has a page table bound to hpasid already.',
+    'source',
+    SRC,
+  ),
+  bindNoMemorySvm: check(
+    'out-of-memory',
+    'ENOMEM',
+    bind,
+    'The record of the PASID could not be allocated.',
+    'source',
+    SRC,
+  ),
+  bindNoMemoryDevice: check(
+    'out-of-memory',
+    'ENOMEM',
+    bind,
+    'The record of the device could not be allocated.',
+    'source',
+    SRC,
+  ),
+  nestedNoCap: check(
+    'no-nesting-capability',
+    'EINVAL',
+    nested,
+    'The IOMMU must support nested translation (ecap.NEST).',
+    'source',
+    SRC,
+  ),
+  nestedNoMode: check('not-nesting-container', 'EINVAL', nested, 'The domain must be in nesting mode.', 'source', SRC),
+  nestedNoEntry: check(
+    'pasid-table-entry-missing',
+    'EINVAL',
+    nested,
+    'The page of the PASID table that holds the entry could not be had.',
+    'source',
+    SRC,
+  ),
+  nestedPresent: check('double-bind', 'EBUSY', nested, 'The PASID table entry is present already.', 'source', SRC),
+  nestedWidth5: check(
+    'addr-width-unsupported',
+    'EINVAL',
+    nested,
+    'addr_width 57 needs 5-level first-stage paging (cap.FS5LP).',
+    'source',
+    SRC,
+  ),
+  nestedWidth: check('addr-width-unsupported', 'EINVAL', nested, 'addr_width must be 48 or 57.', 'source', SRC),
+  nestedRoot: check(
+    'gpgd-out-of-range',
+    'EINVAL',
+    nested,
+    'gpgd must not lie above the highest address mapped in the second stage.',
+    'source',
+    SRC,
+  ),
+  nestedSre: check('sre-unsupported', 'EINVAL', nested, 'SRE needs supervisor requests (ecap.SRS).', 'source', SRC),
+  nestedEafe: check(
+    'eafe-unsupported',
+    'EINVAL',
+    nested,
+    'EAFE needs extended accessed flags (ecap.EAFS).',
+    'source',
+    SRC,
+  ),
+  nestedMts: check(
+    'memory-type-refused',
+    'EINVAL',
+    nested,
+    'PCD, PWT, EMTE and CD are refused whatever the hardware offers.',
+    'source',
+    SRC,
+  ),
+
+  // VT-d driver, unbind
+  unbindPasidRange: check('pasid-out-of-range', 'EINVAL', unbind, 'hpasid must lie below 0x100000.', 'source', SRC),
+  unbindNoPasid: check('pasid-not-allocated', 'ENOENT', unbind, 'hpasid is not allocated.', 'source', SRC),
+
+  // IOMMU core, cache invalidation
+  flushNoOp: check(
+    'driver-without-op',
+    'ENODEV',
+    uapiFlush,
+    'The IOMMU driver must implement cache invalidation.',
+    'source',
+    SRC,
+  ),
+  flushFault: check(
+    'user-fault',
+    'EFAULT',
+    uapiFlush,
+    'The invalidation data cannot be read up to min(argsz, 56).',
+    'source',
+    SRC,
+  ),
+  flushArgsz: check(
+    'argsz-too-small',
+    'EINVAL',
+    uapiFlush,
+    'argsz must reach the granu union at byte 16.',
+    'source',
+    SRC,
+  ),
+  flushArgszPasid: check(
+    'argsz-too-small',
+    'EINVAL',
+    uapiFlush,
+    'PASID granularity needs argsz to reach byte 32.',
+    'source',
+    SRC,
+  ),
+  flushArgszAddr: check(
+    'argsz-too-small',
+    'EINVAL',
+    uapiFlush,
+    'ADDR granularity needs argsz to reach byte 56.',
+    'source',
+    SRC,
+  ),
+  flushVersion: check(
+    'version-wrong',
+    'EINVAL',
+    checkFlush,
+    'version must be IOMMU_CACHE_INVALIDATE_INFO_VERSION_1.',
+    'source',
+    SRC,
+  ),
+  flushCache: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    checkFlush,
+    'cache may name IOTLB, DEV_IOTLB and PASID only.',
+    'source',
+    SRC,
+  ),
+  flushGranularity: check(
+    'granularity-unknown',
+    'EINVAL',
+    checkFlush,
+    'granularity must be DOMAIN, PASID or ADDR.',
+    'source',
+    SRC,
+  ),
+  flushPasidCacheByAddr: check(
+    'cache-granularity-refused',
+    'EINVAL',
+    checkFlush,
+    'The PASID cache cannot be invalidated by address.',
+    'source',
+    SRC,
+  ),
+  flushAddrFlags: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    checkFlush,
+    'granu.addr_info.flags must stay within bits 0 to 2.',
+    'source',
+    SRC,
+  ),
+  flushPasidFlags: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    checkFlush,
+    'granu.pasid_info.flags must stay within bits 0 and 1.',
+    'source',
+    SRC,
+  ),
+  flushDevTlbByDomain: check(
+    'cache-granularity-refused',
+    'EINVAL',
+    checkFlush,
+    'The device TLB cannot be invalidated by domain.',
+    'source',
+    SRC,
+  ),
+  flushPadding: check('padding-not-zero', 'EINVAL', checkFlush, 'Every padding byte must be 0.', 'source', SRC),
+
+  // VT-d driver, cache invalidation
+  svaNoDevice: check(
+    'device-not-attached',
+    'ENODEV',
+    svaFlush,
+    'The device must sit behind a VT-d unit.',
+    'source',
+    SRC,
+  ),
+  svaNoMode: check('not-nesting-container', 'EINVAL', svaFlush, 'The domain must be in nesting mode.', 'source', SRC),
+  svaNoDomain: check('device-not-attached', 'EINVAL', svaFlush, 'The device has no domain information.', 'source', SRC),
+  svaMisaligned: check(
+    'address-misaligned',
+    'EINVAL',
+    svaFlush,
+    'With misalignment_only_logged off, addr must be aligned to the range rounded up to a power of two.',
+    'derived',
+    SRC,
+  ),
+  svaInjected: check(
+    'driver-callback-failed',
+    'ENOMEM',
+    svaFlush,
+    'The injected failure of the callback for this device.',
+    'derived',
+    SRC,
+  ),
+  svaUnsupported: check(
+    'cache-granularity-skipped',
+    'EINVAL',
+    svaFlush,
+    'With unsupported_granularity_skipped off, a type and granularity that VT-d lacks is refused.',
+    'derived',
+    SRC,
+  ),
+
+  // Groups
+  attachBusy: check(
+    'already-attached',
+    'EBUSY',
+    '__iommu_attach_group',
+    'The group is attached to a domain already.',
+    'source',
+    SRC58,
+  ),
+  attachSecond: check(
+    'nesting-container-full',
+    'EINVAL',
+    attach,
+    'A nesting container takes one domain only.',
+    'posted patch',
+    V6,
+  ),
+  attachNoMemory: check(
+    'out-of-memory',
+    'ENOMEM',
+    attach,
+    'The records of the group could not be allocated.',
+    'source',
+    SRC58,
+  ),
+  attachNoDomain: check('domain-alloc-failed', 'EIO', attach, 'The IOMMU driver returned no domain.', 'source', SRC58),
+  attachNoNesting: check(
+    'no-nesting-capability',
+    'ENODEV',
+    'intel_iommu_domain_set_attr',
+    'Nesting mode needs ecap.NEST on every unit.',
+    'source',
+    SRC58,
+  ),
+  detachNot: check(
+    'device-not-attached',
+    'ENODEV',
+    'vfio_iommu_type1_detach_group',
+    'The group is not attached to this container.',
+    'derived',
+    SRC58,
+  ),
+}) satisfies Readonly<Record<string, Check>>;
+
+/** What the driver leaves undone while it returns 0. */
+export const SKIPS = Object.freeze({
+  granularity: {
+    id: 'cache-granularity-skipped',
+    doc: 'VT-d has no invalidation of this cache at this granularity: the driver logs it, stops the loop over the cache types and returns 0.',
+    evidence: 'source',
+    source: SRC,
+  } satisfies Skip,
+});

@@ -1,0 +1,78 @@
+import { hex } from '../../base/text.ts';
+import { type FailPoints, type Refusal, refuse } from '../check.ts';
+import type { GuestBind, IntelDevice } from '../intel/driver.ts';
+import { u32At, u64At } from './bytes.ts';
+import { CHECKS } from './checks.ts';
+import type { Container } from './container.ts';
+
+/** Bytes up to the vendor union, and of the whole struct, as the kernel knows it. */
+const MIN = 56;
+const SIZE = 72;
+const VERSION_1 = 1;
+const FORMAT_LAST = 2;
+const PADDING = [48, 56] as const;
+
+/** iommu_uapi_sva_bind_gpasid for one device (Linux 5.10). Returns the check that refused, if one did. */
+export function uapiBind(
+  container: Container,
+  device: IntelDevice,
+  address: bigint,
+  fail: FailPoints,
+): Refusal | undefined {
+  const data = prepareBindData(container, address);
+  if ('check' in data) return data;
+  return container.driver.bindGpasid(device, data, fail);
+}
+
+/** iommu_uapi_sva_unbind_gpasid for one device: the whole payload is checked, then only hpasid is used. */
+export function uapiUnbind(
+  container: Container,
+  device: IntelDevice,
+  address: bigint,
+): { readonly refusal?: Refusal; readonly torndown: boolean } {
+  const data = prepareBindData(container, address);
+  if ('check' in data) return { refusal: data, torndown: false };
+  return container.driver.unbindGpasid(device, data.hpasid);
+}
+
+/** iommu_sva_prepare_bind_data: copies min(argsz, 72) bytes, trailing bytes of a larger argsz are never looked at. */
+function prepareBindData(container: Container, address: bigint): GuestBind | Refusal {
+  const minimum = container.user.copyFrom(address, MIN);
+  if (!minimum) return refuse(CHECKS.bindFault, { path: 'data', found: `${MIN} bytes wanted` });
+  const argsz = u32At(minimum, 0);
+  if (argsz < MIN)
+    return refuse(CHECKS.bindArgsz, { path: 'data.argsz', found: `${argsz}`, wanted: `at least ${MIN}` });
+  const rest = container.user.copyFrom(address + BigInt(MIN), Math.min(argsz, SIZE) - MIN);
+  if (!rest) return refuse(CHECKS.bindFault, { path: 'data', found: `${Math.min(argsz, SIZE)} bytes wanted` });
+  const bytes = new Uint8Array(SIZE);
+  bytes.set(minimum);
+  bytes.set(rest, MIN);
+
+  const [version, format, flags] = [u32At(bytes, 4), u32At(bytes, 8), u64At(bytes, 16)];
+  if (version !== VERSION_1)
+    return refuse(CHECKS.bindVersion, {
+      path: 'data.version',
+      found: `${version}`,
+      wanted: 'IOMMU_GPASID_BIND_VERSION_1 (1)',
+    });
+  if (FORMAT_LAST <= format)
+    return refuse(CHECKS.bindFormat, {
+      path: 'data.format',
+      found: `${format}`,
+      wanted: 'IOMMU_PASID_FORMAT_INTEL_VTD (1)',
+    });
+  if ((flags & ~1n) !== 0n)
+    return refuse(CHECKS.bindFlags, { path: 'data.flags', found: hex(flags), wanted: 'IOMMU_SVA_GPASID_VAL only' });
+  if (bytes.subarray(...PADDING).some((b) => b !== 0))
+    return refuse(CHECKS.bindPadding, { path: 'data.padding', found: 'a non-zero byte', wanted: '0' });
+  return {
+    argsz,
+    format,
+    addrWidth: u32At(bytes, 12),
+    flags,
+    gpgd: u64At(bytes, 24),
+    hpasid: u64At(bytes, 32),
+    gpasid: u64At(bytes, 40),
+    vtdFlags: u64At(bytes, 56),
+  };
+}

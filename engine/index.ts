@@ -1,0 +1,23 @@
+/** The engine's façade: what server, command line and benches may import. */
+export * from './base/addr.ts';
+export * from './base/errno.ts';
+export type * from './base/span.ts';
+export * from './base/text.ts';
+export * from './host/check.ts';
+export { SUPPORTED as SUPPORTED_INVALIDATIONS } from './host/intel/sva-invalidate.ts';
+export { CHECKS, SKIPS } from './host/vfio-type1/checks.ts';
+export { MODELS, modelById } from './models/index.ts';
+export * from './pagetable/index.ts';
+export * from './scenario/evaluate.ts';
+export * from './scenario/expect.ts';
+export * from './scenario/expr.ts';
+export * from './scenario/file.ts';
+export { limitsOf, secondStageFormat } from './scenario/machine.ts';
+export * from './scenario/machine-config.ts';
+export * from './scenario/payload.ts';
+export type * from './scenario/program.ts';
+export type { Mapping } from './scenario/program.ts';
+export * from './scenario/result.ts';
+export * from './scenario/run.ts';
+export { describeCommand, rightsOf } from './scenario/session.ts';
+export * from './uapi/index.ts';

@@ -1,0 +1,154 @@
+import { hi32, join, lo32 } from '../base/addr.ts';
+
+const PAGE_WORDS = 1024;
+const PAGE_BYTES = 4096n;
+const ZERO_SLOT = 0;
+
+/**
+ * Sparse physical memory: an int32 pool of 4 KiB pages behind an open-addressing index from page number to pool slot.
+ * Absent memory reads as 0. Word indices stay valid for the life of the memory: pages never move within the pool.
+ */
+export class PhysMem {
+  /** The pool; index with `wordAt`. Little-endian: the low half of a 64-bit value is at the lower index. */
+  words: Int32Array;
+  /** Rises with every write but the walker's own accessed/dirty updates, which do not change what a walk answers. */
+  version = 1;
+  /** Time given to edits; 0 while a machine is being set up, when nothing is remembered. */
+  now = 0;
+  /** When each 64-bit word was edited, oldest first; key is the word index of its low half. */
+  #edits = new Map<number, number[]>();
+  #keyHi: Int32Array;
+  #keyLo: Int32Array;
+  #slot: Int32Array;
+  #pages = 1;
+
+  constructor(capacityPages = 64) {
+    this.words = new Int32Array(capacityPages * PAGE_WORDS);
+    const buckets = 2 ** Math.ceil(Math.log2(capacityPages * 2));
+    this.#keyHi = new Int32Array(buckets);
+    this.#keyLo = new Int32Array(buckets);
+    this.#slot = new Int32Array(buckets);
+  }
+
+  /** Index of the 32-bit word at an 8-byte aligned (or 4-byte aligned) address; absent pages answer with a page of zeros that must not be written. */
+  wordAt(hi: number, lo: number): number {
+    const pageLo = (lo >>> 12) | (hi << 20);
+    const pageHi = hi >>> 12;
+    const mask = this.#slot.length - 1;
+    let at = hash(pageHi, pageLo) & mask;
+    for (;;) {
+      const slot = this.#slot[at]!;
+      if (slot === 0) return (ZERO_SLOT * PAGE_WORDS) | ((lo >>> 2) & 1023);
+      if (this.#keyLo[at] === pageLo && this.#keyHi[at] === pageHi) return slot * PAGE_WORDS + ((lo >>> 2) & 1023);
+      at = (at + 1) & mask;
+    }
+  }
+
+  /** Like `wordAt`, but gives an absent page its place first. */
+  wordForWrite(hi: number, lo: number): number {
+    const found = this.wordAt(hi, lo);
+    if (found >= PAGE_WORDS) return found;
+    this.#add(hi >>> 12, (lo >>> 12) | (hi << 20));
+    return this.wordAt(hi, lo);
+  }
+
+  read64(hpa: bigint): bigint {
+    const at = this.wordAt(hi32(hpa), lo32(hpa));
+    return join(this.words[at + 1]!, this.words[at]!);
+  }
+
+  /** Writes one aligned 64-bit word and remembers the edit. */
+  write64(hpa: bigint, value: bigint): void {
+    const at = this.wordForWrite(hi32(hpa), lo32(hpa));
+    this.words[at] = lo32(value);
+    this.words[at + 1] = hi32(value);
+    this.#edited(at);
+  }
+
+  read(hpa: bigint, size: number): Uint8Array {
+    const bytes = new Uint8Array(size);
+    for (let i = 0; i < size; i++) {
+      const at = hpa + BigInt(i);
+      const word = this.words[this.wordAt(hi32(at), lo32(at))]!;
+      bytes[i] = word >>> ((Number(at & 3n) * 8) & 31);
+    }
+    return bytes;
+  }
+
+  write(hpa: bigint, bytes: Uint8Array): void {
+    for (let i = 0; i < bytes.length; i++) {
+      const address = hpa + BigInt(i);
+      const at = this.wordForWrite(hi32(address), lo32(address));
+      const shift = Number(address & 3n) * 8;
+      this.words[at] = (this.words[at]! & ~(0xff << shift)) | (bytes[i]! << shift);
+      this.#edited(at & ~1);
+    }
+  }
+
+  /** The latest time at which the 64-bit word holding `hpa` was edited, or 0. */
+  editedAt(hpa: bigint): number {
+    return this.#edits.get(this.wordAt(hi32(hpa), lo32(hpa)) & ~1)?.at(-1) ?? 0;
+  }
+
+  /** The first edit of the 64-bit word holding `hpa` after `time`, or 0. */
+  firstEditAfter(hpa: bigint, time: number): number {
+    return this.#edits.get(this.wordAt(hi32(hpa), lo32(hpa)) & ~1)?.find((t) => t > time) ?? 0;
+  }
+
+  /** Bytes of memory that exist, for reports and limits. */
+  get size(): bigint {
+    return BigInt(this.#pages) * PAGE_BYTES;
+  }
+
+  /** A copy that shares nothing. */
+  clone(): PhysMem {
+    const copy = new PhysMem(1);
+    copy.words = this.words.slice(0, (this.#pages + 64) * PAGE_WORDS);
+    copy.#keyHi = this.#keyHi.slice();
+    copy.#keyLo = this.#keyLo.slice();
+    copy.#slot = this.#slot.slice();
+    copy.#pages = this.#pages;
+    copy.version = this.version;
+    return copy;
+  }
+
+  #edited(at: number): void {
+    this.version = (this.version + 1) | 0;
+    if (this.now === 0) return;
+    const times = this.#edits.get(at);
+    if (!times) this.#edits.set(at, [this.now]);
+    else if (times.at(-1) !== this.now) times.push(this.now);
+  }
+
+  #add(pageHi: number, pageLo: number): void {
+    const slot = this.#pages++;
+    if (this.#pages * PAGE_WORDS > this.words.length) {
+      const grown = new Int32Array(Math.max(this.words.length * 2, this.#pages * PAGE_WORDS));
+      grown.set(this.words);
+      this.words = grown;
+    }
+    if (this.#pages * 2 > this.#slot.length) this.#rehash(this.#slot.length * 2);
+    this.#insert(pageHi, pageLo, slot);
+  }
+
+  #insert(pageHi: number, pageLo: number, slot: number): void {
+    const mask = this.#slot.length - 1;
+    let at = hash(pageHi, pageLo) & mask;
+    while (this.#slot[at] !== 0) at = (at + 1) & mask;
+    this.#keyHi[at] = pageHi;
+    this.#keyLo[at] = pageLo;
+    this.#slot[at] = slot;
+  }
+
+  #rehash(buckets: number): void {
+    const [keyHi, keyLo, slots] = [this.#keyHi, this.#keyLo, this.#slot];
+    this.#keyHi = new Int32Array(buckets);
+    this.#keyLo = new Int32Array(buckets);
+    this.#slot = new Int32Array(buckets);
+    for (let i = 0; i < slots.length; i++) if (slots[i] !== 0) this.#insert(keyHi[i]!, keyLo[i]!, slots[i]!);
+  }
+}
+
+/** Neighbouring pages land in neighbouring buckets, distant regions apart. */
+const hash = (hi: number, lo: number): number =>
+  (lo ^ Math.imul(lo >>> 9, 0x9e37_79b1) ^ Math.imul(hi, 0x85eb_ca6b)) >>> 0;

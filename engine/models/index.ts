@@ -1,0 +1,10 @@
+import type { Model } from './model.ts';
+import { VTD } from './vtd/index.ts';
+
+export { DeviceAccess, type PageRequest } from './device.ts';
+export type { Model } from './model.ts';
+
+/** The list of models; a new one is a folder and a line here. */
+export const MODELS: readonly Model[] = [VTD];
+
+export const modelById = (id: string): Model | undefined => MODELS.find((model) => model.id === id);

@@ -1,0 +1,212 @@
+import type { PhysMem } from '../memory/phys-mem.ts';
+import type { Format } from './format.ts';
+
+/** Why a walk ended. */
+export const Stop = {
+  None: 0,
+  NotPresent: 1,
+  Reserved: 2,
+  /** The input address has more bits than the stage takes. */
+  OutOfRange: 3,
+  /** Stage 2 maps a stage-1 table page without read permission. */
+  TableUnreadable: 4,
+} as const;
+export type Stop = (typeof Stop)[keyof typeof Stop];
+
+/** Words per step of a path: what was read, its address (high, low half) and its word index in memory. */
+export const STEP_WORDS = 4;
+/** The longest walk: five stage-1 entries, each behind five stage-2 entries, and five more for the page. */
+const MAX_STEPS = 5 * 6 + 5;
+
+/** Packs what a step read: stage in bits 7:4, level in bits 3:0. */
+export const stepStage = (what: number): number => what >> 4;
+export const stepLevel = (what: number): number => what & 15;
+
+/**
+ * Walks one or two stages of radix tables. Set the tables, then call `first` or `second`; outcome and path stay behind
+ * in the fields. One object per user, reused: the hot path never allocates. Rights are not judged here, because
+ * architectures differ in when they look; the fields gather what is needed to judge them.
+ */
+export class Walker {
+  readonly mem: PhysMem;
+  /** Stage-1 tables. Their root is an input address of stage 2 where there is one. */
+  format1: Format | null = null;
+  root1Hi = 0;
+  root1Lo = 0;
+  /** Stage-2 tables, or null: then stage 1 reads host memory. */
+  format2: Format | null = null;
+  root2Hi = 0;
+  root2Lo = 0;
+  /** Stage-2 input addresses have at most this many bits. */
+  inputBits2 = 0;
+
+  stop: Stop = Stop.None;
+  /** The stage that stopped the walk, 1 or 2, and the stage-1 level it was at (-1: stage 1 was done). */
+  stopStage = 0;
+  stopLevel = 0;
+
+  /** Stage-1 result, before stage 2. */
+  out1Hi = 0;
+  out1Lo = 0;
+  /** log2 of the stage-1 leaf's size. */
+  lg1 = 0;
+  /** Low halves of all stage-1 entries used, ANDed; high halves, ORed; the leaf's low half and its place in the path. */
+  and1 = 0;
+  or1Hi = 0;
+  leaf1 = 0;
+  leafStep1 = -1;
+
+  /** Stage-2 result of the last `second`. */
+  out2Hi = 0;
+  out2Lo = 0;
+  lg2 = 0;
+  and2 = 0;
+  /** Stage-2 rights of each stage-1 table page, by level: `and2` of its walk. */
+  readonly tableRights = new Int32Array(8);
+  /** AND of the `and2` of all table pages of this walk. */
+  andTables = 0;
+
+  /** Entries read, in order; the count is also the number of references. */
+  readonly path = new Int32Array(MAX_STEPS * STEP_WORDS);
+  steps = 0;
+
+  constructor(mem: PhysMem) {
+    this.mem = mem;
+  }
+
+  start(): void {
+    this.steps = 0;
+    this.stop = Stop.None;
+    this.stopStage = 0;
+    this.stopLevel = -1;
+    this.and1 = -1;
+    this.or1Hi = 0;
+    this.leaf1 = 0;
+    this.leafStep1 = -1;
+    this.andTables = -1;
+  }
+
+  /** Walks stage 1 for an input address; its table pages go through stage 2 where there is one. */
+  first(hi: number, lo: number): boolean {
+    const format = this.format1!;
+    const mem = this.mem;
+    const path = this.path;
+    let tableHi = this.root1Hi;
+    let tableLo = this.root1Lo;
+    let and = -1;
+    let orHi = 0;
+    for (let level = format.levels - 1; ; level--) {
+      const shift = format.granuleLg2 + format.bitsPerLevel * level;
+      let entryHi = tableHi;
+      let entryLo = tableLo | ((bitsFrom(hi, lo, shift) & format.indexMask) << 3);
+      if (this.format2 !== null) {
+        if (!this.second(entryHi, entryLo)) {
+          this.stopLevel = level;
+          return false;
+        }
+        const rights = this.and2;
+        if ((rights & this.format2.readBit) === 0) {
+          this.stopLevel = level;
+          return this.#stopped(Stop.TableUnreadable, 2);
+        }
+        this.tableRights[level] = rights;
+        this.andTables &= rights;
+        entryHi = this.out2Hi;
+        entryLo = this.out2Lo;
+      }
+      const at = mem.wordAt(entryHi, entryLo);
+      const step = this.steps++ * STEP_WORDS;
+      path[step] = 0x10 | level;
+      path[step + 1] = entryHi;
+      path[step + 2] = entryLo;
+      path[step + 3] = at;
+      const valueLo = mem.words[at]!;
+      const valueHi = mem.words[at + 1]!;
+      if ((valueLo & format.presentMask) === 0) {
+        this.stopLevel = level;
+        return this.#stopped(Stop.NotPresent, 1);
+      }
+      const leaf = level === 0 || (valueLo & format.leafBit[level]!) !== 0;
+      if (hasReserved(format, level, leaf, valueHi, valueLo)) {
+        this.stopLevel = level;
+        return this.#stopped(Stop.Reserved, 1);
+      }
+      and &= valueLo;
+      orHi |= valueHi;
+      tableHi = valueHi & format.addressHi;
+      tableLo = valueLo & format.addressLo;
+      if (leaf) {
+        const keepLo = shift < 32 ? (1 << shift) - 1 : -1;
+        const keepHi = shift > 32 ? (1 << (shift - 32)) - 1 : 0;
+        this.out1Hi = (tableHi & ~keepHi) | (hi & keepHi);
+        this.out1Lo = (tableLo & ~keepLo) | (lo & keepLo);
+        this.lg1 = shift;
+        this.and1 = and;
+        this.or1Hi = orHi;
+        this.leaf1 = valueLo;
+        this.leafStep1 = step;
+        return true;
+      }
+    }
+  }
+
+  /** Walks stage 2 for one address: a page, or the place of a stage-1 entry. */
+  second(hi: number, lo: number): boolean {
+    const format = this.format2!;
+    const mem = this.mem;
+    const words = mem.words;
+    const path = this.path;
+    if (exceeds(hi, lo, this.inputBits2)) return this.#stopped(Stop.OutOfRange, 2);
+    let tableHi = this.root2Hi;
+    let tableLo = this.root2Lo;
+    let and = -1;
+    let step = this.steps * STEP_WORDS;
+    for (let level = format.levels - 1; ; level--) {
+      const shift = format.granuleLg2 + format.bitsPerLevel * level;
+      const entryLo = tableLo | ((bitsFrom(hi, lo, shift) & format.indexMask) << 3);
+      const at = mem.wordAt(tableHi, entryLo);
+      path[step] = 0x20 | level;
+      path[step + 1] = tableHi;
+      path[step + 2] = entryLo;
+      path[step + 3] = at;
+      step += STEP_WORDS;
+      this.steps++;
+      const valueLo = words[at]!;
+      const valueHi = words[at + 1]!;
+      if ((valueLo & format.presentMask) === 0) return this.#stopped(Stop.NotPresent, 2);
+      const leaf = level === 0 || (valueLo & format.leafBit[level]!) !== 0;
+      if (hasReserved(format, level, leaf, valueHi, valueLo)) return this.#stopped(Stop.Reserved, 2);
+      and &= valueLo;
+      tableHi = valueHi & format.addressHi;
+      tableLo = valueLo & format.addressLo;
+      if (leaf) {
+        const keepLo = shift < 32 ? (1 << shift) - 1 : -1;
+        const keepHi = shift > 32 ? (1 << (shift - 32)) - 1 : 0;
+        this.out2Hi = (tableHi & ~keepHi) | (hi & keepHi);
+        this.out2Lo = (tableLo & ~keepLo) | (lo & keepLo);
+        this.lg2 = shift;
+        this.and2 = and;
+        return true;
+      }
+    }
+  }
+
+  #stopped(stop: Stop, stage: number): false {
+    this.stop = stop;
+    this.stopStage = stage;
+    return false;
+  }
+}
+
+/** A leaf bit at a level that has no leaves is reserved whatever the format's masks say. */
+const hasReserved = (format: Format, level: number, leaf: boolean, hi: number, lo: number): boolean =>
+  leaf
+    ? ((lo & format.reservedLeafLo[level]!) | (hi & format.reservedLeafHi[level]!)) !== 0 ||
+      ((format.leafLevels >> level) & 1) === 0
+    : ((lo & format.reservedTableLo[level]!) | (hi & format.reservedTableHi[level]!)) !== 0;
+
+export const bitsFrom = (hi: number, lo: number, shift: number): number =>
+  shift >= 32 ? hi >>> (shift - 32) : (lo >>> shift) | (hi << (32 - shift));
+
+/** Whether a 64-bit value has a bit at or above `bits` (at least 32). */
+export const exceeds = (hi: number, _lo: number, bits: number): boolean => bits < 64 && hi >>> (bits - 32) !== 0;

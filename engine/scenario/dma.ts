@@ -1,0 +1,172 @@
+import { hex, sizeText } from '../base/text.ts';
+import { faultByCode } from '../models/vtd/faults.ts';
+import { Access } from '../models/vtd/tables.ts';
+import { Hit, Kind, Request, Stale, type Translation } from '../models/vtd/translation.ts';
+import { getUint, putUint } from '../uapi/index.ts';
+import { isNoValue, type Value } from './evaluate.ts';
+import type { Happened } from './expect.ts';
+import type { DeviceConfig } from './machine-config.ts';
+import type { DmaStep } from './program.ts';
+import type { Detail } from './result.ts';
+import type { Session } from './session.ts';
+import { staleCause } from './stale.ts';
+
+const PAGE = 0x1000n;
+/** Bytes of one access when the step does not say. */
+const DEFAULT_SIZE = 4n;
+const MAX_SIZE = 0x10_0000n;
+const ACCESS = { read: Access.Read, write: Access.Write, exec: Access.Exec };
+const HIT: Readonly<Record<number, Detail['hit']>> = {
+  [Hit.None]: false,
+  [Hit.Iotlb]: 'iotlb',
+  [Hit.Psc]: 'psc',
+  [Hit.DeviceTlb]: 'devtlb',
+};
+
+const problem = (message: string): Happened => ({ outcome: 'problem', detail: {}, problem: message });
+
+/** One access of a device, split where it crosses a page; it ends at the first piece that does not succeed. */
+export function dma(session: Session, step: DmaStep): Happened {
+  const device = session.machine.config.devices.find((d) => d.name === step.device.text);
+  if (!device) return problem(`the machine has no device ${step.device.text}`);
+  const numbers = session.numbers({ pasid: step.pasid, at: step.at, size: step.size });
+  if ('problem' in numbers) return problem(numbers.problem);
+  const { pasid, at, size = DEFAULT_SIZE } = numbers as { pasid?: bigint; at: bigint; size?: bigint };
+  if (pasid !== undefined && 0xf_ffffn < pasid)
+    return problem(`PASID ${hex(pasid)} has more than 20 bits, which no request can carry`);
+  if (size === 0n || MAX_SIZE < size) return problem(`an access has 1 to ${sizeText(MAX_SIZE)} bytes, not ${size}`);
+  if (step.ats && !device.ats) return problem(`${device.name} has no ATS: say ats = 1 in its machine declaration`);
+  const data = step.access === 'write' ? writeData(session, step, Number(size)) : undefined;
+  if (data && 'problem' in data) return problem(data.problem);
+
+  const pieces: Happened[] = [];
+  const read: number[] = [];
+  for (let done = 0n; done < size; ) {
+    const address = BigInt.asUintN(64, at + done);
+    const inPage = PAGE - (address & (PAGE - 1n));
+    const length = size - done < inPage ? size - done : inPage;
+    const piece = accessPiece(session, step, device, pasid === undefined ? -1 : Number(pasid), address);
+    pieces.push(piece);
+    if (piece.outcome !== 'hpa') break;
+    const hpa = piece.detail.hpa!;
+    if (data) session.machine.mem.write(hpa, data.bytes.subarray(Number(done), Number(done + length)));
+    else read.push(...session.machine.mem.read(hpa, Number(length)));
+    done += length;
+  }
+
+  const happened = together(pieces);
+  if (happened.outcome === 'hpa' && !data)
+    happened.detail.value = getUint(Uint8Array.from(read), 0, Math.min(8, read.length));
+  bindResult(session, step, happened.detail);
+  return happened;
+}
+
+/** Would an access now be answered without reading a paging entry? */
+export function isCached(
+  session: Session,
+  device: DeviceConfig,
+  pasid: number | undefined,
+  at: bigint,
+  devtlb: boolean,
+): boolean {
+  const request = new Request({ sid: device.sid, pasid: pasid ?? -1, address: at, access: Access.Read });
+  if (devtlb) return session.machine.unit.deviceTlb.find(device.sid, pasid ?? -1, 0, request.hi, request.lo) >= 0;
+  return session.machine.unit.wouldHit(request);
+}
+
+function accessPiece(session: Session, step: DmaStep, device: DeviceConfig, pasid: number, address: bigint): Happened {
+  const { unit } = session.machine;
+  const request = new Request({
+    sid: device.sid,
+    pasid,
+    address,
+    access: ACCESS[step.access],
+    privileged: step.privileged,
+    kind: Kind.Untranslated,
+  });
+  const translation = step.ats ? session.deviceAccess.access(request, { pri: device.pri }) : unit.translate(request);
+  return fromTranslation(session, request, translation);
+}
+
+function fromTranslation(session: Session, request: Request, t: Translation): Happened {
+  const detail: Detail = { refs: t.refs, config: t.config, hit: HIT[t.hit] ?? false };
+  const event = session.takeFaultRecord();
+  if (event) detail.event = event;
+  if (t.interrupt) return { outcome: 'interrupt', detail: { refs: 0, config: 0 } };
+  if (t.ok) {
+    detail.hpa = t.hpa;
+    if (t.pgtt === 2 || t.pgtt === 3) detail.gpa = t.gpa;
+  } else {
+    const reason = faultByCode(t.fault);
+    detail.fault = reason?.name ?? hex(t.fault);
+    detail.code = t.fault;
+    detail.faultText = reason?.text.replace(/\.$/, '') ?? 'an unnamed fault';
+  }
+  if (t.stale !== Stale.Fresh) {
+    detail.stale = true;
+    detail.staleCause = staleCause(session, request, t);
+  }
+  if (t.requested) return { outcome: 'request', detail };
+  return { outcome: t.ok ? 'hpa' : 'fault', detail };
+}
+
+/** The pieces of an access as one: the first address, all reads, a hit only when every piece hit. */
+function together(pieces: readonly Happened[]): { outcome: Happened['outcome']; detail: Detail; problem?: string } {
+  const [first] = pieces;
+  const last = pieces.at(-1)!;
+  if (pieces.length === 1) return { ...first!, detail: { ...first!.detail } };
+  const details = pieces.map((p) => p.detail);
+  const sum = (key: 'refs' | 'config'): number => details.reduce((n, d) => n + (d[key] ?? 0), 0);
+  const stale = details.find((d) => d.stale);
+  const { hpa: _hpa, gpa: _gpa, ...rest } = last.detail;
+  const place =
+    last.outcome === 'hpa'
+      ? {
+          ...(first!.detail.hpa === undefined ? {} : { hpa: first!.detail.hpa }),
+          ...(first!.detail.gpa === undefined ? {} : { gpa: first!.detail.gpa }),
+        }
+      : {};
+  return {
+    outcome: last.outcome,
+    detail: {
+      ...rest,
+      ...place,
+      refs: sum('refs'),
+      config: sum('config'),
+      hit: details.every((d) => d.hit) ? (first!.detail.hit ?? false) : false,
+      ...(stale ? { stale: true, ...(stale.staleCause ? { staleCause: stale.staleCause } : {}) } : {}),
+      pieces: details,
+    },
+  };
+}
+
+function writeData(
+  session: Session,
+  step: DmaStep,
+  size: number,
+): { readonly bytes: Uint8Array } | { readonly problem: string } {
+  const bytes = new Uint8Array(size);
+  if (!step.value) return { bytes };
+  const value: Value | ReturnType<Session['evaluate']> = session.evaluate(step.value);
+  if (isNoValue(value)) return { problem: value.message };
+  if (value instanceof Uint8Array) bytes.set(value.subarray(0, size));
+  else if (typeof value === 'bigint') putUint(bytes, 0, Math.min(8, size), value);
+  else return { problem: 'a number or bytes are wanted' };
+  return { bytes };
+}
+
+function bindResult(session: Session, step: DmaStep, detail: Detail): void {
+  if (!step.as) return;
+  const known: Readonly<Record<string, bigint | undefined>> = {
+    hpa: detail.hpa,
+    gpa: detail.gpa,
+    value: detail.value,
+    code: detail.code === undefined ? undefined : BigInt(detail.code),
+    refs: detail.refs === undefined ? undefined : BigInt(detail.refs),
+    config: detail.config === undefined ? undefined : BigInt(detail.config),
+  };
+  session.bind(step.as, {
+    value: detail.value ?? detail.hpa ?? 0n,
+    member: (path) => (path.length === 1 ? known[path[0]!.text] : undefined),
+  });
+}

@@ -1,0 +1,198 @@
+import { U64_MASK } from '../base/addr.ts';
+import { ERRNO, isErrno } from '../base/errno.ts';
+import type { Name, Span } from '../base/span.ts';
+import { type Generation, locate, offsetofend, type Struct } from '../uapi/index.ts';
+import type { BinaryOp, Expr } from './expr.ts';
+import type { Payload } from './program.ts';
+
+/** What an expression yields. Integers are unsigned 64-bit values in a bigint; `-1` is 0xffff_ffff_ffff_ffff. */
+export type Value = bigint | string | Uint8Array | readonly Value[];
+
+/** Why an expression has no value: a mistake at a place, or a value that only a run makes. */
+export interface NoValue {
+  readonly noValue: 'mistake' | 'later';
+  readonly code: string;
+  readonly message: string;
+  readonly at: Span;
+}
+
+export const isNoValue = (v: Value | NoValue | undefined): v is NoValue =>
+  typeof v === 'object' && v !== null && 'noValue' in v;
+
+/** Where names come from. A scope answers undefined for what it does not know. */
+export interface Scope {
+  readonly generation: Generation;
+  /** A `let`, a step's result, a loop variable. */
+  name(name: string, at: Span): Value | NoValue | undefined;
+  /** `object.path`: a payload's field, `table.root`, a result's field, a register. */
+  member(object: Name, path: readonly Name[]): Value | NoValue | undefined;
+  addressOf(name: Name): Value | NoValue | undefined;
+  /** Bytes of the payload or array of that name. */
+  sizeOf(name: string): bigint | NoValue | undefined;
+  /** Bytes of the payload that is being filled in; undefined outside of one. */
+  readonly self?: bigint;
+  /** Names to offer when one is not known. */
+  suggest?(name: string): string | undefined;
+  /** The payload of an inline `KIND { .. }`; only places that can use one accept it. */
+  inlinePayload?(payload: Payload): Value | NoValue | undefined;
+}
+
+const mistake = (at: Span, code: string, message: string): NoValue => ({ noValue: 'mistake', code, message, at });
+export const later = (at: Span, message: string): NoValue => ({ noValue: 'later', code: 'known-later', message, at });
+
+const BINARY: Readonly<Record<Exclude<BinaryOp, '&&' | '||' | '/' | '%'>, (a: bigint, b: bigint) => bigint>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  // A shift by 64 or more leaves nothing, whatever the processor would do.
+  '<<': (a, b) => (64n <= b ? 0n : a << b),
+  '>>': (a, b) => (64n <= b ? 0n : a >> b),
+  '&': (a, b) => a & b,
+  '|': (a, b) => a | b,
+  '^': (a, b) => a ^ b,
+  '==': (a, b) => (a === b ? 1n : 0n),
+  '!=': (a, b) => (a !== b ? 1n : 0n),
+  '<': (a, b) => (a < b ? 1n : 0n),
+  '<=': (a, b) => (a <= b ? 1n : 0n),
+  '>': (a, b) => (a > b ? 1n : 0n),
+  '>=': (a, b) => (a >= b ? 1n : 0n),
+};
+
+/** Most elements a list may have; `[0; n]` beyond it is a slip. */
+const MAX_LIST = 1 << 20;
+
+/** Evaluates over unsigned 64-bit values that wrap as in C. Total: a mistake is a value. */
+export function evaluate(expr: Expr, scope: Scope): Value | NoValue {
+  switch (expr.kind) {
+    case 'int':
+    case 'string':
+    case 'bytes':
+      return expr.value;
+    case 'name':
+      return nameValue(expr.name, expr, scope);
+    case 'member':
+      return scope.member(expr.object, expr.path) ?? unknownName(expr.object.text, expr.object, scope);
+    case 'address-of':
+      return scope.addressOf(expr.name) ?? unknownName(expr.name.text, expr.name, scope);
+    case 'unary': {
+      const operand = integer(expr.operand, scope);
+      if (isNoValue(operand)) return operand;
+      if (expr.op === '!') return operand === 0n ? 1n : 0n;
+      return BigInt.asUintN(64, expr.op === '~' ? ~operand : expr.op === '-' ? -operand : operand);
+    }
+    case 'binary':
+      return binary(expr.op, expr, scope);
+    case 'sizeof':
+      return sizeof(expr, scope);
+    case 'offsetof': {
+      const struct = scope.generation.structs.get(expr.struct.text);
+      if (!struct) return unknownStruct(expr.struct, scope);
+      const found = locate(
+        struct,
+        expr.path.map((p) => p.text),
+      );
+      if ('missing' in found)
+        return mistake(
+          expr.path[found.missing]!,
+          'unknown-field',
+          `${found.parent?.name ?? struct.name} has no field ${expr.path[found.missing]!.text}`,
+        );
+      return BigInt(expr.past ? offsetofend(found) : found.offset);
+    }
+    case 'list':
+      return list(expr.items, scope);
+    case 'repeat': {
+      const n = integer(expr.count, scope);
+      if (isNoValue(n)) return n;
+      if (MAX_LIST < n) return mistake(expr.count, 'list-too-long', `${n} elements are more than ${MAX_LIST}`);
+      const item = evaluate(expr.item, scope);
+      return isNoValue(item) ? item : Array.from({ length: Number(n) }, () => item);
+    }
+    case 'payload':
+      return scope.inlinePayload?.(expr.payload) ?? mistake(expr, 'payload-not-here', 'a payload cannot stand here');
+  }
+}
+
+/** Like `evaluate`, but only an integer will do. */
+export function integer(expr: Expr, scope: Scope): bigint | NoValue {
+  const value = evaluate(expr, scope);
+  if (typeof value === 'bigint' || isNoValue(value)) return value;
+  return mistake(expr, 'not-a-number', `a number is wanted here, not ${describe(value)}`);
+}
+
+export const describe = (value: Value): string =>
+  typeof value === 'bigint'
+    ? `${value}`
+    : typeof value === 'string'
+      ? 'a string'
+      : value instanceof Uint8Array
+        ? 'bytes'
+        : 'a list';
+
+function nameValue(name: string, at: Span, scope: Scope): Value | NoValue {
+  const local = scope.name(name, at);
+  if (local !== undefined) return local;
+  const constant = scope.generation.constants.get(name);
+  if (constant) return constant.value;
+  const ioctl = scope.generation.ioctls.get(name);
+  if (ioctl) return BigInt(ioctl.number);
+  if (isErrno(name)) return BigInt(ERRNO[name].code);
+  return unknownName(name, at, scope);
+}
+
+function unknownName(name: string, at: Span, scope: Scope): NoValue {
+  const near = scope.suggest?.(name);
+  return mistake(at, 'unknown-name', `${name} is not known${near ? `; did you mean ${near}?` : ''}`);
+}
+
+function unknownStruct(name: Name, scope: Scope): NoValue {
+  return mistake(name, 'unknown-struct', `${scope.generation.id} has no struct ${name.text}`);
+}
+
+function binary(op: BinaryOp, expr: Extract<Expr, { kind: 'binary' }>, scope: Scope): bigint | NoValue {
+  const left = integer(expr.left, scope);
+  if (isNoValue(left)) return left;
+  if (op === '&&' && left === 0n) return 0n;
+  if (op === '||' && left !== 0n) return 1n;
+  const right = integer(expr.right, scope);
+  if (isNoValue(right)) return right;
+  if (op === '&&' || op === '||') return right === 0n ? 0n : 1n;
+  if (op === '/' || op === '%') {
+    if (right === 0n) return mistake(expr.right, 'division-by-zero', 'division by 0');
+    return op === '/' ? left / right : left % right;
+  }
+  return BINARY[op](left, right) & U64_MASK;
+}
+
+function sizeof(expr: Extract<Expr, { kind: 'sizeof' }>, scope: Scope): bigint | NoValue {
+  if (expr.struct) {
+    const struct: Struct | undefined = scope.generation.structs.get(expr.struct.text);
+    return struct ? BigInt(struct.size) : unknownStruct(expr.struct, scope);
+  }
+  if (expr.name) return scope.sizeOf(expr.name.text) ?? unknownName(expr.name.text, expr.name, scope);
+  return (
+    scope.self ??
+    mistake(
+      expr,
+      'sizeof-outside',
+      'sizeof alone means the payload around it; write sizeof(struct X) or sizeof(name) here',
+    )
+  );
+}
+
+function list(items: readonly Expr[], scope: Scope): readonly Value[] | NoValue {
+  const values: Value[] = [];
+  for (const item of items) {
+    const value = evaluate(item, scope);
+    if (isNoValue(value)) return value;
+    values.push(value);
+  }
+  return values;
+}
+
+/** Whether a 64-bit value fits `bits`: the bits it loses are all 0 or all 1, so `~0` fits any field. */
+export function fits(value: bigint, bits: number): boolean {
+  if (64 <= bits) return true;
+  const lost = value >> BigInt(bits);
+  return lost === 0n || lost === (1n << BigInt(64 - bits)) - 1n;
+}

@@ -1,0 +1,229 @@
+import { ERRNO } from '../base/errno.ts';
+import type { Name, Span } from '../base/span.ts';
+import { nearest } from '../base/text.ts';
+import { type Generation, getUint, locate } from '../uapi/index.ts';
+import { evaluate, isNoValue, later, type NoValue, type Scope, type Value } from './evaluate.ts';
+import type { MachineConfig } from './machine-config.ts';
+import { type Declared, encodePayload, type Image, isNoStruct, type PayloadContext, structOf } from './payload.ts';
+import type { LetDecl, PageTableDecl, Payload, ScenarioDecl } from './program.ts';
+
+/** A file and what it includes, with every name resolved to its declaration: what checks read and the runner runs. */
+export interface ScenarioFile {
+  readonly file: string;
+  readonly generation: Generation;
+  readonly quirks: ReadonlyMap<string, boolean>;
+  readonly lets: ReadonlyMap<string, Declared<LetDecl>>;
+  readonly payloads: ReadonlyMap<string, Declared<Payload>>;
+  readonly tables: ReadonlyMap<string, Declared<PageTableDecl>>;
+  readonly machine: MachineConfig;
+  readonly scenarios: readonly ScenarioDecl[];
+}
+
+/** A value that a step made, with the members it can be asked for. */
+export interface Bound {
+  readonly value: Value;
+  member?(path: readonly Name[]): Value | NoValue | undefined;
+}
+
+/** Constants that may rest on one another before it is called a slip. */
+const MAX_LET_CHAIN = 200;
+
+/** What the machine adds to names while a scenario runs. */
+export interface LiveNames {
+  /** `NAME.field` of a payload as it lies in user memory now; undefined when it was never given an address. */
+  payloadBytes(declared: Declared<Payload>): Uint8Array | undefined;
+  addressOf(declared: Declared<Payload>): bigint | NoValue;
+  register(object: Name, path: readonly Name[]): Value | NoValue | undefined;
+}
+
+/**
+ * The names of a file and, on top of them, those that a scenario has bound. Without `live` the scope is static: names
+ * that some scenario binds answer "known only when it runs".
+ */
+export class Names implements PayloadContext {
+  readonly file: ScenarioFile;
+  readonly locals = new Map<string, Bound>();
+  readonly #live: LiveNames | undefined;
+  readonly #runtime: ReadonlySet<string>;
+  readonly #letting = new Set<string>();
+  readonly #lets = new Map<string, Value | NoValue>();
+
+  /** @param runtime names that scenarios bind, for a static scope */
+  constructor(file: ScenarioFile, live?: LiveNames, runtime: ReadonlySet<string> = new Set()) {
+    this.file = file;
+    this.#live = live;
+    this.#runtime = runtime;
+  }
+
+  get generation(): Generation {
+    return this.file.generation;
+  }
+
+  payload(name: string): Declared<Payload> | undefined {
+    return this.file.payloads.get(name);
+  }
+
+  /** The scope of a step, or of a payload's expressions when `self` is its size. */
+  scope(self?: bigint): Scope {
+    const scope: Scope = {
+      generation: this.generation,
+      name: (name, at) => this.#name(name, at),
+      member: (object, path) => this.#member(object, path),
+      addressOf: (name) => this.#addressOf(name),
+      sizeOf: (name) => this.#sizeOf(name),
+      suggest: (name) => this.suggest(name),
+      ...(self === undefined ? {} : { self }),
+    };
+    return scope;
+  }
+
+  /** The known name nearest to a misspelt one. */
+  suggest(name: string): string | undefined {
+    const { lets, payloads, tables } = this.file;
+    return nearest(name, [
+      ...this.locals.keys(),
+      ...this.#runtime,
+      ...lets.keys(),
+      ...payloads.keys(),
+      ...tables.keys(),
+      ...this.generation.constants.keys(),
+      ...this.generation.ioctls.keys(),
+      ...Object.keys(ERRNO),
+    ]);
+  }
+
+  #name(name: string, at: Span): Value | NoValue | undefined {
+    const local = this.locals.get(name);
+    if (local) return local.value;
+    const declared = this.file.lets.get(name);
+    if (declared) return this.#let(name, declared, at);
+    if (this.#runtime.has(name)) return later(at, `${name} is known only when a scenario runs`);
+    if (this.file.payloads.has(name))
+      return {
+        noValue: 'mistake',
+        code: 'payload-not-here',
+        message: `${name} is a payload; write &${name} for its address or ${name}.field`,
+        at,
+      };
+    if (this.file.tables.has(name))
+      return {
+        noValue: 'mistake',
+        code: 'table-not-here',
+        message: `${name} is a page table; write ${name}.root for its address`,
+        at,
+      };
+    return undefined;
+  }
+
+  #let(name: string, declared: Declared<LetDecl>, at: Span): Value | NoValue {
+    const known = this.#lets.get(name);
+    if (known !== undefined) return isNoValue(known) ? { ...known, at } : known;
+    if (MAX_LET_CHAIN < this.#letting.size)
+      return {
+        noValue: 'mistake',
+        code: 'let-too-deep',
+        message: `${name} rests on a chain of more than ${MAX_LET_CHAIN} constants`,
+        at,
+      };
+    if (this.#letting.has(name))
+      return { noValue: 'mistake', code: 'let-cycle', message: `${name} is defined by itself`, at };
+    this.#letting.add(name);
+    const value = evaluate(declared.node.value, this.scope());
+    this.#letting.delete(name);
+    // A value that names what a scenario binds is not fixed for the file.
+    if (!isNoValue(value) && !this.#dependsOnLocals()) this.#lets.set(name, value);
+    return isNoValue(value) ? { ...value, at } : value;
+  }
+
+  #dependsOnLocals(): boolean {
+    return this.locals.size > 0;
+  }
+
+  #member(object: Name, path: readonly Name[]): Value | NoValue | undefined {
+    const local = this.locals.get(object.text);
+    if (local)
+      return (
+        local.member?.(path) ?? {
+          noValue: 'mistake',
+          code: 'unknown-field',
+          message: `${object.text} has no ${path.map((p) => p.text).join('.')}`,
+          at: path[0] ?? object,
+        }
+      );
+    const payload = this.file.payloads.get(object.text);
+    if (payload) return this.#payloadField(payload, path);
+    const table = this.file.tables.get(object.text);
+    if (table) {
+      if (path.length === 1 && path[0]!.text === 'root') return evaluate(table.node.root, this.scope());
+      return {
+        noValue: 'mistake',
+        code: 'unknown-field',
+        message: `a page table has only .root`,
+        at: path[0] ?? object,
+      };
+    }
+    if (this.#live) return this.#live.register(object, path);
+    if (
+      this.#runtime.has(object.text) ||
+      /^iommu\d+$/.test(object.text) ||
+      this.file.machine.devices.some((d) => d.name === object.text)
+    )
+      return later(object, `${object.text} is known only when a scenario runs`);
+    return undefined;
+  }
+
+  #payloadField(declared: Declared<Payload>, path: readonly Name[]): Value | NoValue {
+    const struct = structOf(declared.node, this.generation);
+    if (!struct || isNoStruct(struct))
+      return {
+        noValue: 'mistake',
+        code: 'unknown-field',
+        message: `${declared.node.name?.text} has no fields`,
+        at: path[0]!,
+      };
+    const bytes = this.#live?.payloadBytes(declared) ?? this.#encode(declared);
+    if (isNoValue(bytes as Value | NoValue)) return bytes as NoValue;
+    return fieldOf(struct, bytes as Uint8Array, path);
+  }
+
+  #encode(declared: Declared<Payload>): Uint8Array | NoValue {
+    const image: Image = encodePayload(declared, this);
+    return image.later[0] ?? image.bytes;
+  }
+
+  #addressOf(name: Name): Value | NoValue | undefined {
+    const declared = this.file.payloads.get(name.text);
+    if (!declared) return undefined;
+    return (
+      this.#live?.addressOf(declared) ?? later(name, `the address of ${name.text} is known only when a scenario runs`)
+    );
+  }
+
+  #sizeOf(name: string): bigint | NoValue | undefined {
+    const declared = this.file.payloads.get(name);
+    return declared && BigInt(encodePayload(declared, this).bytes.length);
+  }
+}
+
+/** The value of `a.b` in a struct's bytes: an integer, or bytes for an array or a struct. */
+export function fieldOf(
+  struct: Parameters<typeof locate>[0],
+  bytes: Uint8Array,
+  path: readonly Name[],
+): Value | NoValue {
+  const found = locate(
+    struct,
+    path.map((p) => p.text),
+  );
+  if ('missing' in found) {
+    const name = path[found.missing]!;
+    return {
+      noValue: 'mistake',
+      code: 'unknown-field',
+      message: `${found.parent?.name || struct.name} has no field ${name.text}`,
+      at: name,
+    };
+  }
+  if (found.field.kind === 'uint') return getUint(bytes, found.offset, found.field.size);
+  return bytes.slice(found.offset, found.offset + (found.field.size || bytes.length));
+}

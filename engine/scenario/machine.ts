@@ -1,0 +1,165 @@
+import { bootKernel } from '../host/index.ts';
+import type { IntelDriver } from '../host/intel/driver.ts';
+import type { Kernel } from '../host/kernel.ts';
+import { UserMemory } from '../host/user-memory.ts';
+import { PhysMem } from '../memory/phys-mem.ts';
+import { decodeCaps } from '../models/vtd/caps.ts';
+import { VtdUnit } from '../models/vtd/translate.ts';
+import { type Format, type FormatLimits, fillSecondStage, findFormat, type TableMemory } from '../pagetable/index.ts';
+import type { MachineConfig, RamConfig } from './machine-config.ts';
+
+const PAGE = 0x1000n;
+/** Pages that a machine with 2 GiB of RAM in 4K leaves needs, so that setting it up never has to grow. */
+const USUAL_PAGES = 1200;
+
+/** A second stage filled from the machine's RAM, made once per machine and copied for each scenario. */
+interface Template {
+  readonly mem: PhysMem;
+  readonly root: bigint;
+  readonly nextTable: bigint;
+}
+
+const templates = new WeakMap<MachineConfig, Template>();
+
+/** Everything a scenario runs on, fresh: memory, the IOMMU with its caches, the kernel above it, the caller's memory. */
+export class Machine {
+  readonly config: MachineConfig;
+  readonly mem: PhysMem;
+  readonly user = new UserMemory();
+  readonly unit: VtdUnit;
+  readonly driver: IntelDriver;
+  readonly kernel: Kernel;
+  readonly limits: FormatLimits;
+  #nextTable: bigint;
+  /** Guest pages the VMM has moved: GPA page to HPA page. */
+  readonly #moved = new Map<bigint, bigint>();
+
+  constructor(config: MachineConfig, generation: string, quirks: ReadonlyMap<string, boolean>) {
+    const template = templateOf(config);
+    this.config = config;
+    this.mem = template.mem.clone();
+    this.#nextTable = template.nextTable;
+    const caps = decodeCaps(config.cap, config.ecap, config.haw);
+    this.limits = limitsOf(config);
+    this.unit = new VtdUnit(this.mem, caps);
+    const maxAddr = config.ram.map((r) => r.gpa + r.size).reduce((max, end) => (end < max ? max : end), 0n);
+    const { kernel, driver } = bootKernel(generation, {
+      config,
+      caps,
+      quirks,
+      unit: this.unit,
+      mem: this.mem,
+      user: this.user,
+      root: template.root,
+      format: secondStageFormat(config),
+      maxAddr,
+      allocate: () => this.allocateTable(),
+    });
+    this.kernel = kernel;
+    this.driver = driver;
+  }
+
+  /** A host page for tables. Pages behind it follow, so several calls give contiguous memory. */
+  allocateTable(): bigint {
+    const page = this.#nextTable;
+    this.#nextTable += PAGE;
+    return page;
+  }
+
+  /** Where the VMM keeps a guest page, whether or not the IOMMU maps it; undefined outside of RAM. */
+  hpaOf(gpa: bigint): bigint | undefined {
+    const moved = this.#moved.get(gpa & ~(PAGE - 1n));
+    if (moved !== undefined) return moved | (gpa & (PAGE - 1n));
+    const ram = this.config.ram.find((r) => r.gpa <= gpa && gpa < r.gpa + r.size);
+    return ram && ram.hpa + (gpa - ram.gpa);
+  }
+
+  /** The VMM backs guest pages with other memory from now on. */
+  move(gpa: bigint, hpa: bigint, size: bigint): void {
+    for (let at = 0n; at < size; at += PAGE) this.#moved.set(gpa + at, hpa + at);
+  }
+
+  /** Guest memory as the guest's CPU sees it; reads outside of RAM give 0 and writes there are lost. */
+  readonly guest: TableMemory = {
+    read64: (gpa) => {
+      const hpa = this.hpaOf(gpa);
+      return hpa === undefined ? 0n : this.mem.read64(hpa);
+    },
+    write64: (gpa, value) => {
+      const hpa = this.hpaOf(gpa);
+      if (hpa !== undefined) this.mem.write64(hpa, value);
+    },
+  };
+
+  readGuest(gpa: bigint, size: number): Uint8Array | undefined {
+    return this.#guestBytes(gpa, size, (hpa) => this.mem.read(hpa, 1)[0]!);
+  }
+
+  writeGuest(gpa: bigint, bytes: Uint8Array): boolean {
+    return (
+      this.#guestBytes(gpa, bytes.length, (hpa, i) => {
+        this.mem.write(hpa, bytes.subarray(i, i + 1));
+        return 0;
+      }) !== undefined
+    );
+  }
+
+  #guestBytes(gpa: bigint, size: number, touch: (hpa: bigint, i: number) => number): Uint8Array | undefined {
+    const bytes = new Uint8Array(size);
+    for (let i = 0; i < size; i++) if (this.hpaOf(gpa + BigInt(i)) === undefined) return undefined;
+    for (let i = 0; i < size; i++) bytes[i] = touch(this.hpaOf(gpa + BigInt(i))!, i);
+    return bytes;
+  }
+}
+
+/** What the unit's registers say about page-table entries. */
+export function limitsOf(config: MachineConfig): FormatLimits {
+  const caps = decodeCaps(config.cap, config.ecap, config.haw);
+  return {
+    haw: config.haw,
+    twoMeg: (caps.SSLPS & 1) !== 0,
+    oneGig: caps.FS1GP === 1,
+    nxe: false,
+    snoopControl: caps.SC === 1,
+    deviceTlb: caps.DT === 1,
+    accessedDirty: caps.SSADS === 1,
+  };
+}
+
+/** The second stage gets the fewest levels that translate MGAW bits, of those that SAGAW offers; else the most it offers. */
+export function secondStageFormat(config: MachineConfig): Format {
+  const caps = decodeCaps(config.cap, config.ecap, config.haw);
+  const offered = [3, 4, 5].filter((levels) => (caps.SAGAW >> (levels - 2)) & 1);
+  const levels = offered.find((n) => caps.MGAW + 1 <= 12 + 9 * n) ?? offered.at(-1) ?? 4;
+  const name = { 3: 'vtd-ss-3', 4: 'vtd-ss', 5: 'vtd-ss-5' }[levels as 3 | 4 | 5];
+  return findFormat(name)!.make({ ...limitsOf(config), oneGig: (caps.SSLPS & 2) !== 0, accessedDirty: false });
+}
+
+function templateOf(config: MachineConfig): Template {
+  const known = templates.get(config);
+  if (known) return known;
+  const mem = new PhysMem(USUAL_PAGES);
+  let next = tableBase(config);
+  const allocate = (): bigint => {
+    const page = next;
+    next += PAGE;
+    return page;
+  };
+  const root = allocate();
+  const ranges = config.ram.map((r: RamConfig) => ({ ...r, read: true, write: true }));
+  fillSecondStage(mem, secondStageFormat(config), root, allocate, ranges);
+  const template = { mem, root, nextTable: next };
+  templates.set(config, template);
+  return template;
+}
+
+/** Room for the kernel's tables that no RAM overlaps: 1 GiB at 256 GiB, or the next free GiB above. */
+function tableBase(config: MachineConfig): bigint {
+  const room = 1n << 30n;
+  const limit = 1n << BigInt(config.haw);
+  const first = 0x40_0000_0000n + room <= limit ? 0x40_0000_0000n : room;
+  for (let base = first; base + room <= limit; base += room) {
+    if (!config.ram.some((r) => r.hpa < base + room && base < r.hpa + r.size)) return base;
+  }
+  return 0n;
+}

@@ -1,0 +1,418 @@
+import type { Name, Span } from '../base/span.ts';
+import { nearest, sizeText } from '../base/text.ts';
+import { type Field, type Generation, locate, putUint, type Struct, walkFields } from '../uapi/index.ts';
+import { evaluate, fits, isNoValue, type NoValue, type Scope, type Value } from './evaluate.ts';
+import type { Expr } from './expr.ts';
+import type { FieldInit, Payload } from './program.ts';
+
+/** A payload's declaration with the file it stands in, since spans are offsets of one file. */
+export interface Declared<T> {
+  readonly node: T;
+  readonly file: string;
+}
+
+/** A field as it was given, with its place in the bytes and its value, if that is known already. */
+export interface Entry {
+  readonly path: string;
+  readonly field: Field;
+  /** From the start of the payload. */
+  readonly offset: number;
+  readonly init: FieldInit;
+  readonly nameSpan: Span;
+  readonly expr: Expr;
+  /** The integer value; undefined when only a run knows it or the field is not an integer. */
+  readonly value: bigint | undefined;
+  readonly file: string;
+}
+
+export interface Trouble extends Span {
+  readonly code: string;
+  readonly message: string;
+  readonly file: string;
+}
+
+/** A payload in bytes, and how each field got its value. */
+export interface Image {
+  readonly payload: Payload;
+  /** Undefined for `raw`; for an `array` the struct of its elements. */
+  readonly struct: Struct | undefined;
+  readonly bytes: Uint8Array;
+  readonly entries: readonly Entry[];
+  /** What is wrong with the payload wherever it is used. */
+  readonly troubles: readonly Trouble[];
+  /** Values that only a run makes; empty when the bytes are complete. */
+  readonly later: readonly NoValue[];
+  /** The payload in its flexible `data`, when that is one. */
+  readonly embedded?: Image;
+}
+
+export interface PayloadContext {
+  readonly generation: Generation;
+  payload(name: string): Declared<Payload> | undefined;
+  /** The scope for a payload's expressions. */
+  scope(self: bigint | undefined, file: string): Scope;
+}
+
+const MAX_DEPTH = 16;
+const MAX_BYTES = 1 << 20;
+
+export interface NoStruct {
+  readonly code: string;
+  readonly message: string;
+  readonly at: Name;
+}
+
+/** The struct that a payload's first words name, or what is wrong with them. */
+export function structOf(payload: Payload, generation: Generation): Struct | undefined | NoStruct {
+  if (payload.word.text === 'raw') return undefined;
+  if (payload.struct) {
+    const struct = generation.structs.get(payload.struct.text);
+    if (struct) return struct;
+    const near = nearest(payload.struct.text, generation.structs.keys());
+    return {
+      code: 'unknown-struct',
+      message: `${generation.id} has no struct ${payload.struct.text}${near ? `; did you mean ${near}?` : ''}`,
+      at: payload.struct,
+    };
+  }
+  const kind = generation.kinds.get(payload.word.text);
+  if (kind) return generation.structs.get(kind.struct);
+  const near = nearest(payload.word.text, generation.kinds.keys());
+  return {
+    code: 'unknown-kind',
+    message: `${payload.word.text} is not a payload kind of ${generation.id}${near ? `; did you mean ${near}?` : ''}`,
+    at: payload.word,
+  };
+}
+
+export const isNoStruct = (s: Struct | NoStruct | undefined): s is NoStruct => s !== undefined && 'message' in s;
+
+/** Encodes a payload. Total: what cannot be evaluated is left 0 and reported. */
+export function encodePayload(declared: Declared<Payload>, context: PayloadContext, depth = 0): Image {
+  return new Encoder(declared, context, depth).image();
+}
+
+class Encoder {
+  readonly #payload: Payload;
+  readonly #file: string;
+  readonly #context: PayloadContext;
+  readonly #depth: number;
+  readonly #entries: Entry[] = [];
+  readonly #troubles: Trouble[] = [];
+  readonly #later: NoValue[] = [];
+  #bytes = new Uint8Array(0);
+  #embedded: Image | undefined;
+  #size = 0n;
+
+  constructor(declared: Declared<Payload>, context: PayloadContext, depth: number) {
+    this.#payload = declared.node;
+    this.#file = declared.file;
+    this.#context = context;
+    this.#depth = depth;
+  }
+
+  image(): Image {
+    const struct = this.#encode();
+    const image = {
+      payload: this.#payload,
+      struct,
+      bytes: this.#bytes,
+      entries: this.#entries,
+      troubles: this.#troubles,
+      later: this.#later,
+    };
+    return this.#embedded ? { ...image, embedded: this.#embedded } : image;
+  }
+
+  #encode(): Struct | undefined {
+    const payload = this.#payload;
+    if (MAX_DEPTH < this.#depth) {
+      this.#trouble(
+        payload.name ?? payload.word,
+        'payload-cycle',
+        `${payload.name?.text ?? payload.word.text} contains itself`,
+      );
+      return undefined;
+    }
+    if (payload.word.text === 'raw') {
+      this.#encodeRaw();
+      return undefined;
+    }
+    const struct = structOf(payload, this.#context.generation);
+    if (isNoStruct(struct)) {
+      this.#trouble(struct.at, struct.code, struct.message);
+      return undefined;
+    }
+    if (!struct) return undefined;
+    if (payload.elements) this.#encodeArray(struct, payload.elements);
+    else this.#encodeStruct(struct);
+    return struct;
+  }
+
+  #encodeRaw(): void {
+    const { bytes, size } = this.#payload;
+    const scope = this.#context.scope(undefined, this.#file);
+    if (bytes) {
+      const value = evaluate(bytes, scope);
+      if (value instanceof Uint8Array) this.#bytes = value.slice();
+      else if (isNoValue(value)) this.#noValue(value);
+      else this.#trouble(bytes, 'not-bytes', 'bytes "de ad .." are wanted here');
+    } else if (size) {
+      const value = evaluate(size, scope);
+      if (isNoValue(value)) this.#noValue(value);
+      else if (typeof value !== 'bigint') this.#trouble(size, 'not-a-number', 'a size is wanted here');
+      else if (BigInt(MAX_BYTES) < value)
+        this.#trouble(size, 'payload-too-large', `${sizeText(value)} is more than ${sizeText(BigInt(MAX_BYTES))}`);
+      else this.#bytes = new Uint8Array(Number(value));
+    }
+  }
+
+  #encodeArray(struct: Struct, elements: readonly (readonly FieldInit[])[]): void {
+    this.#size = BigInt(struct.size * elements.length);
+    this.#bytes = new Uint8Array(struct.size * elements.length);
+    for (const [i, fields] of elements.entries())
+      this.#fill(struct, i * struct.size, fields, this.#file, '', `[${i}].`);
+  }
+
+  #encodeStruct(struct: Struct): void {
+    const chain = this.#baseChain();
+    // `sizeof` counts what the flexible array embeds, so that is encoded first.
+    const flexible = struct.fields.find((f) => f.kind === 'flex');
+    let tail: Uint8Array | undefined;
+    if (flexible) {
+      for (const { node, file } of chain) {
+        for (const init of node.fields)
+          if (init.path.length === 1 && init.path[0]!.text === flexible.name)
+            tail = this.#flexBytes(init, flexible, file);
+      }
+    }
+    const size = Math.max(struct.size, (flexible?.offset ?? 0) + (tail?.length ?? 0));
+    this.#size = BigInt(size);
+    this.#bytes = new Uint8Array(size);
+    if (flexible && tail) this.#bytes.set(tail, flexible.offset);
+    for (const { node, file } of chain) this.#fill(struct, 0, node.fields, file, '', '');
+  }
+
+  /** The payload and its bases, the outermost base first. */
+  #baseChain(): Declared<Payload>[] {
+    const chain: Declared<Payload>[] = [];
+    let next: Declared<Payload> | undefined = { node: this.#payload, file: this.#file };
+    while (next) {
+      const { node, file }: Declared<Payload> = next;
+      chain.unshift(next);
+      if (!node.base) break;
+      const base = this.#context.payload(node.base.text);
+      if (!base) {
+        this.#trouble(node.base, 'unknown-name', `no payload is called ${node.base.text}`, file);
+        break;
+      }
+      if (chain.some((c) => c.node === base.node)) {
+        this.#trouble(node.base, 'payload-cycle', `${node.base.text} is its own base`, file);
+        break;
+      }
+      const own = structOf(node, this.#context.generation);
+      const other = structOf(base.node, this.#context.generation);
+      if (own !== other) {
+        this.#trouble(
+          node.base,
+          'base-of-other-struct',
+          `${node.base.text} is not a ${own && !isNoStruct(own) ? own.name : node.word.text}`,
+          file,
+        );
+        break;
+      }
+      next = base;
+    }
+    return chain;
+  }
+
+  #fill(
+    struct: Struct,
+    base: number,
+    inits: readonly FieldInit[],
+    file: string,
+    prefix: string,
+    element: string,
+  ): void {
+    for (const init of inits) {
+      const found = locate(
+        struct,
+        init.path.map((p) => p.text),
+      );
+      if ('missing' in found) {
+        const name = init.path[found.missing]!;
+        const near = nearest(name.text, found.parent?.fields.map((f) => f.name) ?? []);
+        const within = found.parent === struct || !found.parent?.name ? struct.name : found.parent.name;
+        const message = found.parent
+          ? `${within} has no field ${name.text}${near ? `; did you mean ${near}?` : this.#elsewhere(struct, name.text)}`
+          : `${init.path[found.missing - 1]?.text} has no members`;
+        this.#trouble(name, 'unknown-field', message, file);
+        continue;
+      }
+      const { field } = found;
+      const offset = base + found.offset;
+      const path = prefix + found.path;
+      if (init.fields) {
+        if (field.struct) this.#fill(field.struct, offset, init.fields, file, `${path}.`, element);
+        else this.#trouble(init.path.at(-1)!, 'not-a-struct', `${path} is a ${field.type}, which has no members`, file);
+        continue;
+      }
+      if (init.value) this.#store(field, offset, element + path, init, init.value, file);
+    }
+  }
+
+  #elsewhere(struct: Struct, name: string): string {
+    for (const located of walkFields(struct)) if (located.field.name === name) return `; did you mean ${located.path}?`;
+    return '';
+  }
+
+  #store(field: Field, offset: number, path: string, init: FieldInit, expr: Expr, file: string): void {
+    const entry = { path, field, offset, init, nameSpan: nameSpan(init), expr, file };
+    if (field.kind === 'flex') {
+      this.#entries.push({ ...entry, value: undefined });
+      return;
+    }
+    if (field.kind === 'struct' || field.kind === 'union') {
+      this.#entries.push({ ...entry, value: undefined });
+      this.#storeStruct(field, offset, path, expr, file);
+      return;
+    }
+    const value = evaluate(expr, this.#context.scope(this.#size, file));
+    if (isNoValue(value)) {
+      this.#noValue(value, file);
+      this.#entries.push({ ...entry, value: undefined });
+      return;
+    }
+    const bits = field.size * 8;
+    if (typeof value === 'bigint') {
+      if (field.kind === 'uint' || field.size <= 8 || value === 0n) {
+        if (!fits(value, bits))
+          this.#trouble(
+            expr,
+            'value-too-wide',
+            `0x${value.toString(16)} does not fit ${path}, which has ${bits} bits`,
+            file,
+          );
+        putUint(this.#bytes, offset, field.size, value);
+        this.#entries.push({ ...entry, value: value & ((1n << BigInt(Math.min(64, bits))) - 1n) });
+      } else this.#trouble(expr, 'not-a-list', `${path} is a ${field.type}: a list or bytes are wanted`, file);
+      return;
+    }
+    this.#entries.push({ ...entry, value: undefined });
+    if (field.kind === 'uint')
+      this.#trouble(expr, 'not-a-number', `${path} is a ${field.type}: a number is wanted`, file);
+    else this.#storeArray(field, offset, path, value, expr, file);
+  }
+
+  #storeArray(
+    field: Field,
+    offset: number,
+    path: string,
+    value: Exclude<Value, bigint>,
+    expr: Expr,
+    file: string,
+  ): void {
+    if (value instanceof Uint8Array) {
+      if (field.size < value.length)
+        this.#trouble(
+          expr,
+          'value-too-wide',
+          `${value.length} bytes do not fit ${path}, which has ${field.size}`,
+          file,
+        );
+      this.#bytes.set(value.subarray(0, field.size), offset);
+    } else if (typeof value === 'string') {
+      this.#trouble(expr, 'not-a-list', `${path} is a ${field.type}: a list or bytes are wanted`, file);
+    } else {
+      const room = field.size / field.element;
+      if (room < value.length)
+        this.#trouble(expr, 'value-too-wide', `${value.length} elements do not fit ${path}, which has ${room}`, file);
+      for (const [i, item] of value.slice(0, room).entries()) {
+        if (typeof item !== 'bigint' || !fits(item, field.element * 8))
+          this.#trouble(expr, 'value-too-wide', `element ${i} of ${path} does not fit ${field.element * 8} bits`, file);
+        else putUint(this.#bytes, offset + i * field.element, field.element, item);
+      }
+    }
+  }
+
+  /** `field = other`: the bytes of a payload of the member's own struct. */
+  #storeStruct(field: Field, offset: number, path: string, expr: Expr, file: string): void {
+    const image = this.#payloadValue(expr, file);
+    if (!image) {
+      const value = expr.kind === 'int' && expr.value === 0n ? undefined : 'wrong';
+      if (value)
+        this.#trouble(
+          expr,
+          'not-a-struct',
+          `${path} is a ${field.type}: write ${path} = { .. } or the name of a payload`,
+          file,
+        );
+      return;
+    }
+    this.#later.push(...image.later);
+    this.#bytes.set(image.bytes.subarray(0, field.size), offset);
+  }
+
+  #flexBytes(init: FieldInit, field: Field, file: string): Uint8Array | undefined {
+    const expr = init.value;
+    if (!expr) {
+      this.#trouble(
+        init,
+        'not-a-payload',
+        `${field.name} takes a payload, bytes or a list: write ${field.name} = NAME`,
+        file,
+      );
+      return undefined;
+    }
+    const image = this.#payloadValue(expr, file);
+    if (image) {
+      this.#embedded = image;
+      // What is wrong inside a named payload is reported where that is declared.
+      if (expr.kind === 'payload') this.#troubles.push(...image.troubles);
+      this.#later.push(...image.later);
+      return image.bytes;
+    }
+    const value = evaluate(expr, this.#context.scope(undefined, file));
+    if (isNoValue(value)) {
+      this.#noValue(value, file);
+      return undefined;
+    }
+    if (value instanceof Uint8Array) return value;
+    if (typeof value === 'object') {
+      const bytes = new Uint8Array(value.length * field.element);
+      for (const [i, item] of value.entries()) {
+        if (typeof item !== 'bigint' || !fits(item, field.element * 8))
+          this.#trouble(
+            expr,
+            'value-too-wide',
+            `element ${i} of ${field.name} does not fit ${field.element * 8} bits`,
+            file,
+          );
+        else putUint(bytes, i * field.element, field.element, item);
+      }
+      return bytes;
+    }
+    this.#trouble(expr, 'not-a-payload', `${field.name} takes a payload, bytes or a list`, file);
+    return undefined;
+  }
+
+  #payloadValue(expr: Expr, file: string): Image | undefined {
+    if (expr.kind === 'payload') return encodePayload({ node: expr.payload, file }, this.#context, this.#depth + 1);
+    const declared = expr.kind === 'name' ? this.#context.payload(expr.name) : undefined;
+    if (!declared) return undefined;
+    const image = encodePayload(declared, this.#context, this.#depth + 1);
+    for (const trouble of image.troubles) if (trouble.code === 'payload-cycle') this.#troubles.push(trouble);
+    return image;
+  }
+
+  #noValue(value: NoValue, file = this.#file): void {
+    if (value.noValue === 'later') this.#later.push(value);
+    else this.#trouble(value.at, value.code, value.message, file);
+  }
+
+  #trouble(at: Span, code: string, message: string, file = this.#file): void {
+    this.#troubles.push({ start: at.start, end: at.end, code, message, file });
+  }
+}
+
+const nameSpan = (init: FieldInit): Span => ({ start: init.path[0]!.start, end: init.path.at(-1)!.end });

@@ -1,0 +1,304 @@
+import type { Name } from '../base/span.ts';
+import { hexGrouped } from '../base/text.ts';
+import { DeviceAccess } from '../models/device.ts';
+import { decodeDescriptor } from '../models/vtd/descriptors.ts';
+import { type Format, findFormat, PageTable } from '../pagetable/index.ts';
+import { getUint, type Struct } from '../uapi/index.ts';
+import { evaluate, integer, isNoValue, type NoValue, type Scope, type Value } from './evaluate.ts';
+import type { Expr } from './expr.ts';
+import { type Bound, fieldOf, Names, type ScenarioFile } from './file.ts';
+import { Machine } from './machine.ts';
+import { type Declared, encodePayload, type Image } from './payload.ts';
+import type { Mapping, PageTableDecl, Payload } from './program.ts';
+import type { StepRef } from './result.ts';
+
+const PAGE = 0x1000n;
+
+/** A buffer that a payload occupies in the caller's memory. */
+export interface Buffer {
+  readonly address: bigint;
+  readonly size: number;
+  readonly struct: Struct | undefined;
+}
+
+/** A page table as the guest keeps it. */
+export interface GuestTable {
+  readonly table: PageTable;
+  readonly format: Format;
+  readonly root: bigint;
+  readonly decl: PageTableDecl;
+  /** One past the last page it has taken. */
+  end: bigint;
+}
+
+/** A change of what is translated, or an order to forget, in the order of time. */
+interface Happening {
+  readonly time: number;
+  readonly ref: StepRef;
+}
+
+/** One run of one scenario: the machine, the names bound so far and what happened when. */
+export class Session {
+  readonly file: ScenarioFile;
+  readonly names: Names;
+  readonly tables = new Map<string, GuestTable>();
+  /** Memory that has a new owner, as HPA ranges. */
+  readonly reused: { readonly from: bigint; readonly to: bigint }[] = [];
+  /** Invalidation commands as the kernel issued them, for reports of what missed. */
+  readonly invalidations: (Happening & { readonly what: string })[] = [];
+  /** Why a page table could not be written. */
+  readonly troubles: string[] = [];
+  readonly #machine: Machine | undefined;
+  /** Accesses of devices with ATS, with the page requests they leave behind. */
+  readonly #deviceAccess: DeviceAccess | undefined;
+  readonly #buffers = new Map<Payload, Buffer>();
+  readonly #steps: StepRef[] = [];
+  #submitted: Buffer | undefined;
+  #now = 0;
+  #faults = 0;
+
+  /** @param mode `values only` brings up no machine: file-level values can be had, nothing can run */
+  constructor(file: ScenarioFile, mode: 'run' | 'values only' = 'run') {
+    this.file = file;
+    this.names = new Names(file, {
+      payloadBytes: (declared) => this.#payloadBytes(declared),
+      addressOf: (declared) => this.#addressOf(declared),
+      register: (object, path) => this.#register(object, path),
+    });
+    if (mode === 'values only') return;
+    this.#machine = new Machine(file.machine, file.generation.id, file.quirks);
+    this.#deviceAccess = new DeviceAccess(this.#machine.unit);
+    for (const [name, declared] of file.tables) this.#buildTable(name, declared);
+    this.machine.driver.takeIssued();
+  }
+
+  get machine(): Machine {
+    if (!this.#machine) throw new Error('a session for values has no machine');
+    return this.#machine;
+  }
+
+  get deviceAccess(): DeviceAccess {
+    if (!this.#deviceAccess) throw new Error('a session for values has no machine');
+    return this.#deviceAccess;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Advances time: what happens from here on belongs to this step. */
+  beginStep(ref: StepRef): void {
+    this.#now++;
+    this.#steps[this.#now] = ref;
+    this.machine.mem.now = this.#now;
+    this.machine.unit.now = this.#now;
+    this.#submitted = undefined;
+  }
+
+  /** The step that ran at a time. */
+  stepAt(time: number): StepRef | undefined {
+    return this.#steps[time];
+  }
+
+  noteInvalidation(words: readonly bigint[]): void {
+    const ref = this.#steps[this.#now];
+    if (ref) this.invalidations.push({ time: this.#now, ref, what: describeCommand(words) });
+  }
+
+  /** Faults logged so far. The kernel's handler reads each record and frees its register, so none overflows. */
+  faultsLogged(): number {
+    return this.#faults;
+  }
+
+  /** Takes the record that an access has just logged, as the kernel's fault handler does. */
+  takeFaultRecord(): readonly bigint[] | undefined {
+    const { log } = this.machine.unit;
+    const at = log.registers.findIndex((record) => record !== null);
+    if (at < 0) return undefined;
+    const record = log.registers[at]!;
+    log.clear(at);
+    this.#faults++;
+    return record;
+  }
+
+  bind(name: Name | undefined, bound: Bound): void {
+    if (name) this.names.locals.set(name.text, bound);
+  }
+
+  integer(expr: Parameters<typeof integer>[0]): bigint | NoValue {
+    return integer(expr, this.names.scope());
+  }
+
+  /** Evaluates optional numbers by name; the first one that has no value is the problem. */
+  numbers<K extends string>(
+    exprs: Readonly<Record<K, Expr | undefined>>,
+  ): Partial<Record<K, bigint>> | { readonly problem: string } {
+    const numbers: Partial<Record<K, bigint>> = {};
+    for (const name of Object.keys(exprs) as K[]) {
+      const expr = exprs[name];
+      if (!expr) continue;
+      const value = this.integer(expr);
+      if (isNoValue(value)) return { problem: value.message };
+      numbers[name] = value;
+    }
+    return numbers;
+  }
+
+  evaluate(expr: Parameters<typeof evaluate>[0]): Value | NoValue {
+    return evaluate(expr, this.names.scope());
+  }
+
+  /** The fields of the payload that this step submitted, as the call left them. */
+  fieldScope(): Scope {
+    const buffer = this.#submitted;
+    return {
+      ...this.names.scope(),
+      member: (_object, path) =>
+        buffer?.struct ? fieldOf(buffer.struct, this.machine.user.peek(buffer.address, buffer.size), path) : undefined,
+    };
+  }
+
+  /** Encodes a payload with the names there are now and puts it into user memory; its address is the same each time. */
+  place(declared: Declared<Payload>, mapped: number | undefined): Buffer | { readonly problem: string } {
+    const image = encodePayload(declared, this.names);
+    const problem = image.troubles[0]?.message ?? image.later[0]?.message;
+    if (problem !== undefined) return { problem };
+    let limit = mapped;
+    if (limit === undefined && declared.node.mapped) {
+      const own = this.integer(declared.node.mapped);
+      if (isNoValue(own)) return { problem: own.message };
+      limit = Number(own);
+    }
+    const buffer = this.#store(declared.node, image, limit);
+    this.#submitted = buffer;
+    return buffer;
+  }
+
+  /** Fields of a buffer as it lies in memory now. */
+  bufferFields(buffer: Buffer): (path: readonly Name[]) => Value | NoValue | undefined {
+    return (path) =>
+      buffer.struct ? fieldOf(buffer.struct, this.machine.user.peek(buffer.address, buffer.size), path) : undefined;
+  }
+
+  #store(payload: Payload, image: Image, mapped: number | undefined): Buffer {
+    const known = this.#buffers.get(payload);
+    if (known && known.size === image.bytes.length) {
+      this.machine.user.refill(known.address, image.bytes, mapped);
+      return known;
+    }
+    const buffer = {
+      address: this.machine.user.place(image.bytes, mapped),
+      size: image.bytes.length,
+      struct: payload.elements ? undefined : image.struct,
+    };
+    this.#buffers.set(payload, buffer);
+    return buffer;
+  }
+
+  #payloadBytes(declared: Declared<Payload>): Uint8Array | undefined {
+    const buffer = this.#buffers.get(declared.node);
+    return buffer && this.machine.user.peek(buffer.address, buffer.size);
+  }
+
+  #addressOf(declared: Declared<Payload>): bigint | NoValue {
+    const known = this.#buffers.get(declared.node);
+    if (known) return known.address;
+    const submitted = this.#submitted;
+    const placed = this.place(declared, undefined);
+    this.#submitted = submitted;
+    const at = declared.node.name ?? declared.node.word;
+    return 'problem' in placed
+      ? { noValue: 'mistake', code: 'payload-unusable', message: placed.problem, at }
+      : placed.address;
+  }
+
+  #register(object: Name, path: readonly Name[]): Value | NoValue | undefined {
+    if (object.text === 'iommu0' && path.length === 1) {
+      const { cap, ecap } = this.machine.driver.registers();
+      const name = path[0]!.text;
+      const value =
+        { CAP: this.machine.driver.cap, ECAP: this.machine.driver.ecap, RTADDR: this.machine.unit.rtaddr }[name] ??
+        cap[name] ??
+        ecap[name];
+      return value ?? { noValue: 'mistake', code: 'unknown-field', message: `iommu0 has no ${name}`, at: path[0]! };
+    }
+    const device = this.machine.config.devices.find((d) => d.name === object.text);
+    if (device && path.length === 1 && path[0]!.text === 'sid') return BigInt(device.sid);
+    return undefined;
+  }
+
+  #buildTable(name: string, { node }: Declared<PageTableDecl>): void {
+    const choice = findFormat(node.format.text);
+    const root = this.integer(node.root);
+    if (!choice || isNoValue(root)) return;
+    const format = choice.make(this.machine.limits);
+    const state: GuestTable = { table: undefined as never, format, root, decl: node, end: root + PAGE };
+    const inHost = node.space?.text === 'hpa';
+    const memory = inHost ? this.machine.mem : this.machine.guest;
+    const allocate = (): bigint | undefined => {
+      const page = state.end;
+      if (!inHost && this.machine.hpaOf(page) === undefined) return undefined;
+      state.end += PAGE;
+      return page;
+    };
+    const guest = Object.assign(state, { table: new PageTable(format, memory, root, allocate) });
+    this.tables.set(name, guest);
+    for (const mapping of node.mappings) {
+      const problem = this.map(guest, mapping);
+      if (problem) this.troubles.push(`${name}: ${problem}`);
+    }
+  }
+
+  /** Writes one mapping into a table; answers what is wrong with it. */
+  map(guest: GuestTable, mapping: Mapping): string | undefined {
+    const values = [mapping.from, mapping.to, mapping.page, mapping.size].map((expr) =>
+      expr ? this.integer(expr) : undefined,
+    );
+    for (const value of values) if (value !== undefined && isNoValue(value)) return value.message;
+    const [ia, oa, page = PAGE, size = page] = values as [bigint, bigint, bigint | undefined, bigint | undefined];
+    let set = 0n;
+    for (const attribute of mapping.attributes) {
+      const bits = guest.format.data.attributes[attribute.text];
+      if (bits === undefined)
+        return `${attribute.text} is not a bit of ${guest.format.name}; it has ${Object.keys(guest.format.data.attributes).join(', ')}`;
+      set |= bits;
+    }
+    const result = guest.table.map({ ia, oa, size, page, set, ...rightsOf(mapping.perms?.text) });
+    return result.ok ? undefined : result.problem;
+  }
+}
+
+/** A hardware command in words: `p_iotlb_inv page, DID 2, PASID 1, ADDR 0x7f00_0000_0000`. */
+export function describeCommand(words: readonly bigint[]): string {
+  const decoded = decodeDescriptor(words);
+  if (!decoded) return `[${words.map((w) => hexGrouped(w)).join(', ')}]`;
+  const { descriptor, fields } = decoded;
+  const granularity = Object.entries(descriptor.granularity ?? {}).find(([, value]) => value === fields['G'])?.[0];
+  const shown = ['DID', 'SID', 'PASID', 'ADDR', 'AM', 'IH'].filter(
+    (name) =>
+      fields[name] !== undefined &&
+      (fields[name] !== 0n || name === 'PASID' || (name === 'ADDR' && granularity === 'page')),
+  );
+  const text = shown.map((name) => `${name} ${name === 'ADDR' ? hexGrouped(fields[name]!) : fields[name]}`);
+  return `${[descriptor.name, granularity].filter(Boolean).join(' ')}${text.length > 0 ? `: ${text.join(', ')}` : ''}`;
+}
+
+/** What letters grant: default `rw` for users; `p` takes the user bit away. */
+export function rightsOf(perms = 'rw'): {
+  read: boolean;
+  write: boolean;
+  execute: boolean;
+  user: boolean;
+  global: boolean;
+} {
+  const has = (letter: string): boolean => perms.includes(letter);
+  return {
+    read: has('r') || has('w') || has('x'),
+    write: has('w'),
+    execute: has('x'),
+    user: !has('p'),
+    global: has('g'),
+  };
+}
+
+export const u64 = (bytes: Uint8Array, size: number): bigint => getUint(bytes, 0, size);

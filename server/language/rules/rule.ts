@@ -1,0 +1,106 @@
+import type { Check, Errno, Field, Image, MachineConfig, ScenarioFile, Skip, Struct } from '../../../engine/index.ts';
+import type { Related, Severity } from '../diagnostic.ts';
+import type { Resolved } from '../resolve.ts';
+import type { Expr, Payload, ScenarioDecl, Span, SubmitStep } from '../syntax.ts';
+
+/** A field as a payload gives it, its own or inherited from a base; the last one given wins. */
+export interface FieldView {
+  readonly path: string;
+  readonly field: Field;
+  /** Bytes from the start of the payload. */
+  readonly offset: number;
+  readonly nameSpan: Span;
+  readonly expr: Expr;
+  /** Undefined when only a run knows it, or when it is no integer. */
+  readonly value: bigint | undefined;
+  readonly file: string;
+}
+
+/** A submit that carries a payload to the kernel, directly or inside another payload. */
+export interface Use {
+  readonly scenario: ScenarioDecl;
+  readonly step: SubmitStep;
+}
+
+/** A payload with its struct, fields and uses, as rules look at it. */
+export interface PayloadView {
+  readonly payload: Payload;
+  readonly file: string;
+  /** The short kind (`bind_data`) of its struct, if it has one. */
+  readonly kind: string | undefined;
+  readonly struct: Struct;
+  readonly image: Image;
+  readonly fields: ReadonlyMap<string, FieldView>;
+  /** Where a finding about the payload as a whole is drawn: its name, or its first word. */
+  readonly title: Span;
+  readonly uses: readonly Use[];
+  /** What a nesting_op carries in `data`, when that is a payload. */
+  readonly data: PayloadView | undefined;
+  /** Payloads that carry this one in their `data`. */
+  readonly carriers: readonly PayloadView[];
+}
+
+/** Everything a rule may look at. */
+export interface RuleContext {
+  readonly resolved: Resolved;
+  readonly file: ScenarioFile;
+  readonly machine: MachineConfig;
+  readonly payloads: readonly PayloadView[];
+  /** The view of a payload node, inline ones included. */
+  viewOf(payload: Payload): PayloadView | undefined;
+  constant(name: string): bigint;
+}
+
+/** What a rule found. */
+export interface Finding {
+  readonly at: Span;
+  readonly file: string;
+  /** Names the value found and the value wanted; no full stop. */
+  readonly message: string;
+  /** The check that will refuse, or what the driver will skip: makes the finding a prediction. */
+  readonly predicts?: Check | Skip;
+  /** For a prediction that is not of one payload: the submit it is about. */
+  readonly use?: Use;
+  readonly related?: readonly Related[];
+  /** Overrides the rule's severity. */
+  readonly severity?: Severity;
+}
+
+/** A rule: its documentation, its examples and its check in one file whose name is its id. */
+export interface Rule {
+  readonly id: string;
+  /** One line: what is wrong. */
+  readonly summary: string;
+  /** Why that matters and what the kernel does; shown in the manual. */
+  readonly why: string;
+  /** Predictions are warnings; hints and errors say so. */
+  readonly severity: Severity;
+  readonly errno?: Errno;
+  /**
+   * Whole files that run as tests. In `bad`, a line `// ^^^ message` under a line claims this rule's finding at those
+   * columns; `good` has no finding of this rule.
+   */
+  readonly examples: { readonly bad: readonly string[]; readonly good: readonly string[] };
+  /** Looks at one payload. */
+  payload?(view: PayloadView, context: RuleContext): Iterable<Finding>;
+  /** Looks at one scenario, in order. */
+  scenario?(scenario: ScenarioDecl, context: RuleContext): Iterable<Finding>;
+  /** Looks at the whole file. */
+  file?(context: RuleContext): Iterable<Finding>;
+}
+
+export const rule = (r: Rule): Rule => Object.freeze(r);
+
+/** A finding at a field's value. */
+export const atValue = (
+  field: FieldView,
+  message: string,
+  more: Omit<Finding, 'at' | 'file' | 'message'> = {},
+): Finding => ({ at: field.expr, file: field.file, message, ...more });
+
+/** A finding about a payload as a whole. */
+export const atTitle = (
+  view: PayloadView,
+  message: string,
+  more: Omit<Finding, 'at' | 'file' | 'message'> = {},
+): Finding => ({ at: view.title, file: view.file, message, ...more });

@@ -1,0 +1,194 @@
+import {
+  encodePayload,
+  evaluate,
+  isNoValue,
+  Names,
+  type NoValue,
+  nearest,
+  type ScenarioFile,
+} from '../../engine/index.ts';
+import type { Diagnostic } from './diagnostic.ts';
+import { type Expr, type Name, type ScenarioDecl, type Span, type Step, visitStep } from './syntax.ts';
+
+/** Every step of a scenario, those inside loops and lanes included, in source order. */
+export function* stepsOf(steps: readonly Step[]): Generator<Step> {
+  for (const step of steps) {
+    yield step;
+    if (step.kind === 'for') yield* stepsOf(step.steps);
+    if (step.kind === 'parallel') for (const lane of step.lanes) yield* stepsOf(lane);
+  }
+}
+
+/** The name a step binds, if it binds one. */
+export function boundBy(step: Step): Name | undefined {
+  if (step.kind === 'let') return step.name;
+  return 'as' in step ? step.as : undefined;
+}
+
+/** Names that a scenario binds with `as`, `let` and `for`. */
+export function namesBoundIn(scenario: ScenarioDecl): Set<string> {
+  const names = new Set<string>();
+  if (scenario.loop) names.add(scenario.loop.name.text);
+  for (const step of stepsOf(scenario.steps)) {
+    const bound = boundBy(step);
+    if (bound) names.add(bound.text);
+    if (step.kind === 'for') names.add(step.name.text);
+  }
+  return names;
+}
+
+/** Step kinds that a later version brings to this generation. */
+const PLANNED: ReadonlySet<Step['kind']> = new Set([
+  'parallel',
+  'write-reg',
+  'command',
+  'respond',
+  'inject',
+  'fd',
+  'replace',
+  'unbind',
+]);
+
+/** What is wrong with a scenario's names and values before it runs. */
+export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const error = (at: Span, code: string, message: string, where = file.file): void => {
+    found.push({ file: where, start: at.start, end: at.end, code, severity: 'error', message });
+  };
+  const bound = new Set<string>(scenario.loop ? [scenario.loop.name.text] : []);
+  const check = (steps: readonly Step[]): void => {
+    for (const step of steps) checkStep(step);
+  };
+
+  const checkStep = (step: Step): void => {
+    const names = new Names(file, undefined, bound);
+    if (PLANNED.has(step.kind)) {
+      error(
+        {
+          start: step.start,
+          end: step.start + (step.kind === 'write-reg' || step.kind === 'fd' ? 5 : step.kind.length),
+        },
+        'not-available',
+        `${step.kind === 'fd' ? 'read fd and write fd are' : step.kind === 'write-reg' ? 'write reg is' : `${step.kind} is`} not available yet for ${file.generation.id}`,
+      );
+      return;
+    }
+    const expressions: Expr[] = [];
+    visitStep(step.kind === 'for' ? { ...step, steps: [] } : step, {
+      expr: (expr) => expressions.push(expr),
+      outcome: () => undefined,
+    });
+    for (const expr of topmost(expressions)) checkExpr(step, expr, names);
+    checkReferences(step, file, error);
+    if (step.kind === 'for') {
+      bound.add(step.name.text);
+      check(step.steps);
+    }
+    const name = boundBy(step);
+    if (name) bound.add(name.text);
+  };
+
+  const checkExpr = (step: Step, expr: Expr, names: Names): void => {
+    // A payload may stand where its struct can be submitted or embedded; elsewhere its name is a mistake.
+    const payload =
+      expr.kind === 'payload'
+        ? { node: expr.payload, file: file.file }
+        : expr.kind === 'name' && !bound.has(expr.name)
+          ? file.payloads.get(expr.name)
+          : undefined;
+    if (
+      payload &&
+      (step.kind === 'submit' || step.kind === 'respond' || step.kind === 'inject') &&
+      step.payload === expr
+    ) {
+      const image = encodePayload(payload, names);
+      for (const trouble of image.troubles) {
+        if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.file);
+        // Elsewhere the name may be known: this scenario has not bound it by here.
+        else if (trouble.code === 'unknown-name' && isBoundSomewhere(trouble.message, file))
+          error(
+            expr,
+            'name-not-bound-yet',
+            `${expr.kind === 'name' ? expr.name : 'the payload'} needs a name that this scenario has not bound by here: ${trouble.message}`,
+          );
+      }
+      return;
+    }
+    const value = evaluate(expr, step.kind === 'invalidate' ? invalidateScope(names) : names.scope());
+    if (isNoValue(value) && value.noValue === 'mistake')
+      error((value as NoValue).at, (value as NoValue).code, (value as NoValue).message);
+  };
+
+  if (scenario.loop) {
+    const names = new Names(file);
+    const values =
+      'list' in scenario.loop.values
+        ? [scenario.loop.values.list]
+        : [scenario.loop.values.from, scenario.loop.values.to];
+    for (const expr of values) {
+      const value = evaluate(expr, names.scope());
+      if (isNoValue(value)) error(value.at, value.code, value.message);
+    }
+  }
+  check(scenario.steps);
+  return found;
+}
+
+/** Granularity words stand for numbers inside `invalidate`. */
+const GRANULARITIES = new Set(['global', 'domain', 'page', 'pasid', 'device', 'index']);
+function invalidateScope(names: Names): ReturnType<Names['scope']> {
+  const scope = names.scope();
+  return { ...scope, name: (name, at) => scope.name(name, at) ?? (GRANULARITIES.has(name) ? 0n : undefined) };
+}
+
+function isBoundSomewhere(message: string, file: ScenarioFile): boolean {
+  return file.scenarios.some((s) => [...namesBoundIn(s)].some((name) => message.startsWith(`${name} `)));
+}
+
+/** Devices and tables that a step names. */
+function checkReferences(
+  step: Step,
+  file: ScenarioFile,
+  error: (at: Span, code: string, message: string) => void,
+): void {
+  const devices = file.machine.devices.map((d) => d.name);
+  const device =
+    'device' in step
+      ? step.device
+      : step.kind === 'submit'
+        ? step.on
+        : step.kind === 'assert' && 'device' in step.assertion
+          ? step.assertion.device
+          : undefined;
+  if (device && device.text !== '' && !devices.includes(device.text)) {
+    const near = nearest(device.text, devices);
+    error(
+      device,
+      'unknown-device',
+      `the machine has no device ${device.text}${near ? `; did you mean ${near}?` : `; it has ${devices.join(', ')}`}`,
+    );
+  }
+  if (
+    (step.kind === 'map' || step.kind === 'unmap' || step.kind === 'protect') &&
+    step.table.text !== '' &&
+    !file.tables.has(step.table.text)
+  ) {
+    const near = nearest(step.table.text, file.tables.keys());
+    error(
+      step.table,
+      'unknown-table',
+      `no page table is called ${step.table.text}${near ? `; did you mean ${near}?` : ''}`,
+    );
+  }
+}
+
+/** Expressions that are not part of another one in the list. */
+function topmost(expressions: readonly Expr[]): Expr[] {
+  const top: Expr[] = [];
+  for (const expr of expressions) {
+    const last = top.at(-1);
+    if (last && last.start <= expr.start && expr.end <= last.end) continue;
+    top.push(expr);
+  }
+  return top;
+}

@@ -1,0 +1,187 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  describeEntry,
+  FORMATS,
+  levelSpan,
+  vtdFirstStage,
+  vtdSecondStage,
+  WIDEST_LIMITS,
+} from '../engine/pagetable/index.ts';
+import { slowWalk } from './oracle/slow-walk.ts';
+import { G1, K4, LIMITS, leafSizes, M2, ROOT, setUp, user } from './pagetable-fixture.ts';
+
+for (const { name, stage, make } of FORMATS)
+  for (const [which, limits] of Object.entries(LIMITS))
+    describe(`${name}, ${which}`, () => {
+      const format = make(limits);
+      /** The high half where there is one. */
+      const base = stage === 1 ? 2n ** 64n - 2n ** BigInt(format.inputBits - 1) : 0n;
+
+      test('random edits agree with a plain model', () => {
+        fc.assert(
+          fc.property(fc.array(edits(leafSizes(stage, limits)), { minLength: 1, maxLength: 25 }), (script) => {
+            const { mem, table } = setUp(format);
+            const model = new Map<bigint, State>();
+            for (const { kind, at, size, page, oa, write, isUser, set } of script) {
+              const rights = { read: true, write, execute: false, user: isUser };
+              const attributes = set.filter((attribute) => attribute in format.data.attributes);
+              const bits = attributes.reduce((sum, attribute) => sum | format.data.attributes[attribute]!, 0n);
+              const result =
+                kind === 'map'
+                  ? table.map({ ia: base + at, oa, size, page, ...rights, set: bits })
+                  : kind === 'unmap'
+                    ? table.unmap(base + at, size)
+                    : table.protect(base + at, size, rights);
+              expect(result.ok).toBe(true);
+              for (const probe of PROBES.filter((probe) => at <= probe && probe < at + size)) {
+                const old = model.get(probe);
+                if (kind === 'map')
+                  model.set(probe, { hpa: oa + probe - at, write, user: isUser || stage === 2, attributes });
+                else if (kind === 'unmap') model.delete(probe);
+                else if (old) model.set(probe, { ...old, write, user: isUser || stage === 2 });
+              }
+            }
+            for (const probe of PROBES) {
+              const state = model.get(probe);
+              const found = table.find(base + probe)!;
+              expect(found.leaf).toBe(state !== undefined);
+              if (!state) {
+                expect(slowWalk(name, limits, (a) => mem.read64(a), ROOT, base + probe)).toMatchObject({
+                  stop: 'not-present',
+                  level: found.level,
+                  at: found.address,
+                });
+                continue;
+              }
+              const { attributes, ...seen } = state;
+              expect(slowWalk(name, limits, (a) => mem.read64(a), ROOT, base + probe)).toMatchObject({
+                stop: 'none',
+                at: found.address,
+                ...seen,
+              });
+              const { flags } = describeEntry(format, found.level, found.entry);
+              expect(flags.filter((flag) => flag in NAMES).map((flag) => NAMES[flag])).toEqual(attributes);
+            }
+            const mapped = [...table.leaves()];
+            for (const probe of PROBES) {
+              const over = mapped.filter(
+                ({ ia, level }) => ia <= base + probe && base + probe < ia + levelSpan(format, level),
+              );
+              expect(over).toHaveLength(model.has(probe) ? 1 : 0);
+            }
+          }),
+          { seed: 20_201, numRuns: 40 },
+        );
+      }, 60_000);
+    });
+
+describe('entries as an operating system writes them', () => {
+  const x86 = vtdFirstStage({ ...WIDEST_LIMITS, levels: 4 });
+  const ss = vtdSecondStage({ ...WIDEST_LIMITS, levels: 4 });
+  const at = (bits: bigint, size: bigint = K4) => ({ ...user, ia: 0n, oa: G1, size, page: size, set: bits });
+
+  test('x86-64: tables are P RW US, pages have what was asked for', () => {
+    const { mem, table } = setUp(x86);
+    table.map(at(0n));
+    expect(mem.read64(ROOT)).toBe(0x2007n);
+    expect(table.find(0n)!.entry).toBe(0x4000_0007n);
+    table.map({ ...at(x86.data.attributes.nx!), write: false, user: false, global: true });
+    expect(table.find(0n)!.entry).toBe(0x8000_0000_4000_0101n);
+    table.protect(0n, K4, { read: true, write: true, execute: false, user: true });
+    expect(table.find(0n)!.entry).toBe(0x8000_0000_4000_0107n);
+    table.protect(0n, K4, { read: true, write: true, execute: true, user: true });
+    expect(table.find(0n)!.entry).toBe(0x4000_0107n);
+  });
+
+  test('PAT lies at bit 12 of a large leaf, also of half a large leaf, and at bit 7 of a page', () => {
+    const { table } = setUp(x86);
+    table.map(at(x86.data.attributes.pat!, G1));
+    expect(table.find(0n)!.entry).toBe(0x4000_1087n);
+    table.map({ ...at(0n, M2), oa: 0n });
+    expect(table.find(M2)!.entry).toBe(0x4020_1087n);
+    expect(table.unmap(M2 + K4, K4)).toEqual({ ok: true, changed: 1 });
+    expect(table.find(M2)!.entry).toBe(0x4020_0087n);
+    expect(describeEntry(x86, 0, 0x4020_0087n)).toMatchObject({
+      name: 'PTE',
+      leaf: true,
+      flags: ['P', 'RW', 'US', 'PAT'],
+    });
+    expect(describeEntry(x86, 1, 0x4020_1087n)).toMatchObject({
+      address: 0x4020_0000n,
+      reserved: 0n,
+      flags: ['P', 'RW', 'US', 'PS', 'PAT'],
+    });
+  });
+
+  test('second stage: tables are R W, and X only on the way to a leaf that has it', () => {
+    const { mem, table } = setUp(ss);
+    table.map({ ...at(ss.data.attributes.snoop!), write: false });
+    expect([mem.read64(ROOT), table.find(0n)!.entry]).toEqual([0x2003n, 0x4000_0801n]);
+    table.protect(0n, K4, { ...user, execute: true });
+    expect([mem.read64(ROOT), table.find(0n)!.entry]).toEqual([0x2007n, 0x4000_0807n]);
+    expect(describeEntry(ss, 0, 0x4000_0831n).flags).toEqual(['R', 'EMT=6', 'SNP']);
+  });
+
+  test('splitting an executable leaf keeps it executable', () => {
+    const { mem, table } = setUp(ss);
+    table.map({ ...at(0n, M2), execute: true });
+    table.unmap(0n, K4);
+    expect(slowWalk('vtd-ss', WIDEST_LIMITS, (a) => mem.read64(a), ROOT, K4)).toMatchObject({ execute: true });
+  });
+
+  test('a second-stage entry without R and W is not present, whatever else it holds', () => {
+    const absent = { name: 'SS-PTE', present: false, leaf: false, address: 0n, flags: [], reserved: 0n };
+    expect(describeEntry(ss, 0, 0x7000_0000_4000_0004n)).toEqual(absent);
+    const { table } = setUp(ss);
+    table.map(at(0n));
+    expect(table.protect(0n, K4, { ...user, read: false, write: false })).toEqual({ ok: true, changed: 1 });
+    expect(table.find(0n)).toMatchObject({ leaf: false, entry: G1 });
+  });
+
+  test('tables that refer to each other end in a problem', () => {
+    const { table, mem } = setUp(x86);
+    for (let i = 0n; i < 512n; i++) mem.write64(ROOT + i * 8n, ROOT | 0x7n);
+    const problem = expect.stringContaining('tables refer to each other');
+    expect(table.protect(0n, 2n ** 47n, user)).toEqual({ ok: false, problem });
+  });
+
+  test('a protection that changes nothing splits nothing', () => {
+    const { table } = setUp(x86);
+    table.map(at(0n, M2));
+    expect(table.protect(K4, K4, user)).toEqual({ ok: true, changed: 0 });
+    expect(table.find(0n)!.level).toBe(1);
+  });
+});
+
+/** Attributes of the random edits, by the flag that shows them, in bit order; `pat` lies elsewhere in a large leaf. */
+const NAMES: Readonly<Record<string, string>> = { A: 'accessed', PAT: 'pat' };
+
+interface State {
+  readonly hpa: bigint;
+  readonly write: boolean;
+  readonly user: boolean;
+  readonly attributes: readonly string[];
+}
+
+/** Pages on both sides of every boundary that a split or a replaced table can get wrong, as offsets. */
+const PROBES = [0n, M2, 2n * M2, G1 - M2, G1, G1 + M2, 2n * G1].flatMap((at) =>
+  [at - K4, at, at + K4, at + 7n * K4].filter((probe) => 0n <= probe),
+);
+
+const edits = (sizes: readonly bigint[]) =>
+  fc
+    .record({
+      kind: fc.constantFrom('map', 'map', 'unmap', 'protect'),
+      page: fc.constantFrom(...sizes),
+      start: fc.constantFrom(...PROBES),
+      count: fc.constantFrom(1n, 2n, 3n, 513n),
+      frame: fc.bigInt(0n, 15n),
+      write: fc.boolean(),
+      isUser: fc.boolean(),
+      set: fc.subarray(['accessed', 'pat']),
+    })
+    .map(({ kind, page, start, count, frame, ...rest }) => {
+      const at = start - (start % page);
+      return { ...rest, kind, page, at, size: page * (page === G1 ? 1n : count), oa: frame * page };
+    });
