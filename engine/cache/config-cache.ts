@@ -78,6 +78,10 @@ export class ContextCache {
 /** Decoded PASID entries, tagged by source id and PASID; the domain id takes part in invalidation only. */
 export class PasidCache {
   readonly table = new LineTable();
+  /** The line found last: devices send many requests under one PASID. */
+  #lastSid = -1;
+  #lastPasid = -1;
+  #lastAt = -1;
 
   get lines(): Int32Array {
     return this.table.lines;
@@ -88,15 +92,23 @@ export class PasidCache {
   }
 
   clear(): number {
+    this.#lastSid = -1;
     return this.table.clear();
   }
 
   find(sid: number, pasid: number): number {
-    return this.table.find(sid, pasid, 0, 0);
+    if (sid === this.#lastSid && pasid === this.#lastPasid) return this.#lastAt;
+    const at = this.table.find(sid, pasid, 0, 0);
+    if (at < 0) return -1;
+    this.#lastSid = sid;
+    this.#lastPasid = pasid;
+    this.#lastAt = at;
+    return at;
   }
 
   fill(sid: number, pasid: number, did: number): number {
-    const found = this.find(sid, pasid);
+    this.#lastSid = -1;
+    const found = this.table.find(sid, pasid, 0, 0);
     const at = found >= 0 && this.lines[found + PasidEntry.Did] === did ? found : this.table.append(sid, pasid, 0, 0);
     this.lines[at + PasidEntry.Did] = did;
     return at;
@@ -104,6 +116,7 @@ export class PasidCache {
 
   removeDomain(did: number): number {
     const before = this.size;
+    this.#lastSid = -1;
     for (const at of this.table.offsets()) if (this.lines[at + PasidEntry.Did] === did) this.table.kill(at);
     return before - this.size;
   }
@@ -111,6 +124,7 @@ export class PasidCache {
   /** PASID-selective within a domain, whatever the source id. */
   removePasid(did: number, pasid: number): number {
     const before = this.size;
+    this.#lastSid = -1;
     for (const at of this.table.offsets())
       if (this.lines[at + PasidEntry.Did] === did && this.lines[at + 1] === pasid) this.table.kill(at);
     return before - this.size;

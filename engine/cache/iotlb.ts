@@ -66,7 +66,11 @@ export class Iotlb {
   find(did: number, pasid: number, kind: number, privileged: number, hi: number, lo: number): number {
     const counts = this.#counts;
     const key = did | (kind << 16) | (privileged << 20);
-    for (let code = 0; code < 3; code++) {
+    if (counts[0] !== 0) {
+      const at = this.table.find(key, pasid, hi, lo & -0x1000);
+      if (at >= 0) return at;
+    }
+    for (let code = 1; code < 3; code++) {
       if (counts[code] === 0) continue;
       const at = this.table.find(key | (code << 21), pasid, hi, pageBase(lo, code));
       if (at >= 0) return at;

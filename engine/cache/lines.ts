@@ -40,7 +40,7 @@ export class LineTable {
     const at = this.#free(k0, k1, k2, k3);
     const lines = this.lines;
     if (lines[at] === EMPTY) this.#taken++;
-    lines.fill(0, at, at + LINE);
+    for (let i = 4; i < LINE; i++) lines[at + i] = 0;
     lines[at] = k0 | LIVE;
     lines[at + 1] = k1;
     lines[at + 2] = k2;
@@ -97,11 +97,14 @@ export class LineTable {
   }
 }
 
-/** Spreads every bit of the key: runs of pages must not pile up into long probes. */
+/**
+ * A run of pages of any size lands on slots of its own, and runs of different keys scatter: folding and multiplying by
+ * an odd constant are both invertible.
+ */
 const hash = (k0: number, k1: number, k2: number, k3: number): number => {
-  let sum = Math.imul((k3 >>> 12) ^ (k2 << 20) ^ Math.imul(k1 ^ (k0 << 11), 0x85eb_ca6b), 0x9e37_79b1) ^ (k2 >>> 12);
-  sum ^= sum >>> 15;
-  return Math.imul(sum, 0xc2b2_ae35) >>> 8;
+  const page = (k3 >>> 12) ^ (k2 << 20);
+  const folded = page ^ (page >>> 9) ^ (page >>> 18);
+  return Math.imul(folded, 0x9e37_79b1) ^ Math.imul(k1, 0x85eb_ca6b) ^ Math.imul(k0, 0xc2b2_ae35);
 };
 
 /** Page number of an address, exact as a double. */

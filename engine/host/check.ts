@@ -15,6 +15,9 @@ export interface Check {
   readonly source: string;
 }
 
+export const check = (id: string, errno: Errno, at: string, doc: string, evidence: Evidence, source: string): Check =>
+  Object.freeze({ id, errno, at, doc, evidence, source });
+
 /** A check that refused, with what it saw. */
 export interface Refusal {
   readonly check: Check;

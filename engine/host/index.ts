@@ -26,6 +26,8 @@ export interface BootSetup {
   readonly format: Format;
   readonly maxAddr: bigint;
   readonly allocate: () => bigint;
+  /** The leaf with which the machine maps the RAM at a guest address. */
+  readonly leafSize: (gpa: bigint) => bigint;
 }
 
 type Boot = (setup: BootSetup, generation: Generation) => { readonly kernel: Kernel; readonly driver: IntelDriver };

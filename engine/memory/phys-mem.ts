@@ -3,6 +3,8 @@ import { hi32, join, lo32 } from '../base/addr.ts';
 const PAGE_WORDS = 1024;
 const PAGE_BYTES = 4096n;
 const ZERO_SLOT = 0;
+/** Pages a copy can take before it has to grow. */
+const SPARE_PAGES = 64;
 
 /**
  * Sparse physical memory: an int32 pool of 4 KiB pages behind an open-addressing index from page number to pool slot.
@@ -20,11 +22,14 @@ export class PhysMem {
   #keyHi: Int32Array;
   #keyLo: Int32Array;
   #slot: Int32Array;
+  /** 32 less the bits of a bucket number. */
+  #shift: number;
   #pages = 1;
 
   constructor(capacityPages = 64) {
     this.words = new Int32Array(capacityPages * PAGE_WORDS);
-    const buckets = 2 ** Math.ceil(Math.log2(capacityPages * 2));
+    const buckets = 2 ** Math.max(1, Math.ceil(Math.log2(capacityPages * 2)));
+    this.#shift = shiftFor(buckets);
     this.#keyHi = new Int32Array(buckets);
     this.#keyLo = new Int32Array(buckets);
     this.#slot = new Int32Array(buckets);
@@ -35,7 +40,7 @@ export class PhysMem {
     const pageLo = (lo >>> 12) | (hi << 20);
     const pageHi = hi >>> 12;
     const mask = this.#slot.length - 1;
-    let at = hash(pageHi, pageLo) & mask;
+    let at = hash(pageHi, pageLo) >>> this.#shift;
     for (;;) {
       const slot = this.#slot[at]!;
       if (slot === 0) return (ZERO_SLOT * PAGE_WORDS) | ((lo >>> 2) & 1023);
@@ -67,12 +72,23 @@ export class PhysMem {
 
   read(hpa: bigint, size: number): Uint8Array {
     const bytes = new Uint8Array(size);
-    for (let i = 0; i < size; i++) {
-      const at = hpa + BigInt(i);
-      const word = this.words[this.wordAt(hi32(at), lo32(at))]!;
-      bytes[i] = word >>> ((Number(at & 3n) * 8) & 31);
-    }
+    this.readInto(hpa, bytes, 0, size);
     return bytes;
+  }
+
+  /** Copies `size` bytes from an address on into `bytes` at `offset`. */
+  readInto(hpa: bigint, bytes: Uint8Array, offset: number, size: number): void {
+    for (let done = 0; done < size; ) {
+      const at = hpa + BigInt(done);
+      const inPage = lo32(at) & 0xfff;
+      const word = this.wordAt(hi32(at), lo32(at) & ~3);
+      const n = Math.min(size - done, 0x1000 - inPage);
+      for (let i = 0; i < n; i++) {
+        const byte = (inPage & 3) + i;
+        bytes[offset + done + i] = this.words[word + (byte >> 2)]! >>> ((byte & 3) * 8);
+      }
+      done += n;
+    }
   }
 
   write(hpa: bigint, bytes: Uint8Array): void {
@@ -100,13 +116,17 @@ export class PhysMem {
     return BigInt(this.#pages) * PAGE_BYTES;
   }
 
-  /** A copy that shares nothing. */
-  clone(): PhysMem {
+  /** A copy that shares nothing. @param buffer words of a memory that is no longer used, to spare the allocation */
+  clone(buffer?: Int32Array): PhysMem {
     const copy = new PhysMem(1);
-    copy.words = this.words.slice(0, (this.#pages + 64) * PAGE_WORDS);
+    const used = this.#pages * PAGE_WORDS;
+    copy.words = buffer && used <= buffer.length ? buffer : new Int32Array(used + SPARE_PAGES * PAGE_WORDS);
+    copy.words.set(this.words.subarray(0, used));
+    if (copy.words === buffer) copy.words.fill(0, used);
     copy.#keyHi = this.#keyHi.slice();
     copy.#keyLo = this.#keyLo.slice();
     copy.#slot = this.#slot.slice();
+    copy.#shift = this.#shift;
     copy.#pages = this.#pages;
     copy.version = this.version;
     return copy;
@@ -133,7 +153,7 @@ export class PhysMem {
 
   #insert(pageHi: number, pageLo: number, slot: number): void {
     const mask = this.#slot.length - 1;
-    let at = hash(pageHi, pageLo) & mask;
+    let at = hash(pageHi, pageLo) >>> this.#shift;
     while (this.#slot[at] !== 0) at = (at + 1) & mask;
     this.#keyHi[at] = pageHi;
     this.#keyLo[at] = pageLo;
@@ -145,10 +165,12 @@ export class PhysMem {
     this.#keyHi = new Int32Array(buckets);
     this.#keyLo = new Int32Array(buckets);
     this.#slot = new Int32Array(buckets);
+    this.#shift = shiftFor(buckets);
     for (let i = 0; i < slots.length; i++) if (slots[i] !== 0) this.#insert(keyHi[i]!, keyLo[i]!, slots[i]!);
   }
 }
 
-/** Neighbouring pages land in neighbouring buckets, distant regions apart. */
-const hash = (hi: number, lo: number): number =>
-  (lo ^ Math.imul(lo >>> 9, 0x9e37_79b1) ^ Math.imul(hi, 0x85eb_ca6b)) >>> 0;
+/** Fibonacci hashing; the top bits choose the bucket. Runs of neighbouring pages, the usual case, spread evenly. */
+const hash = (hi: number, lo: number): number => Math.imul(lo ^ Math.imul(hi, 0x85eb_ca6b), 0x9e37_79b1);
+
+const shiftFor = (buckets: number): number => 32 - Math.log2(buckets);

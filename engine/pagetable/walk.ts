@@ -15,6 +15,9 @@ export type Stop = (typeof Stop)[keyof typeof Stop];
 
 /** Words per step of a path: what was read, its address (high, low half) and its word index in memory. */
 export const STEP_WORDS = 4;
+/** Words per remembered page: low and high half of its address, index of its first word. */
+const SEEN_WORDS = 4;
+const PAGE_MASK = ~0xfff;
 /** The longest walk: five stage-1 entries, each behind five stage-2 entries, and five more for the page. */
 const MAX_STEPS = 5 * 6 + 5;
 
@@ -50,25 +53,37 @@ export class Walker {
   out1Lo = 0;
   /** log2 of the stage-1 leaf's size. */
   lg1 = 0;
-  /** Low halves of all stage-1 entries used, ANDed; high halves, ORed; the leaf's low half and its place in the path. */
+  /** Low halves of all stage-1 entries used, ANDed; high halves, ORed; the leaf's low half and its level. */
   and1 = 0;
   or1Hi = 0;
   leaf1 = 0;
-  leafStep1 = -1;
+  leafLevel1 = -1;
 
   /** Stage-2 result of the last `second`. */
   out2Hi = 0;
   out2Lo = 0;
   lg2 = 0;
+  leaf2 = 0;
   and2 = 0;
   /** Stage-2 rights of each stage-1 table page, by level: `and2` of its walk. */
   readonly tableRights = new Int32Array(8);
   /** AND of the `and2` of all table pages of this walk. */
   andTables = 0;
 
-  /** Entries read, in order; the count is also the number of references. */
-  readonly path = new Int32Array(MAX_STEPS * STEP_WORDS);
+  /** Word index of each stage-1 entry used, by level. */
+  readonly entries1 = new Int32Array(8);
+
+  /** Entries read. */
   steps = 0;
+  /** Whether `path` is written: what each step read, the address (high, low half) and its word index. */
+  recording = false;
+  readonly path = new Int32Array(MAX_STEPS * STEP_WORDS);
+
+  /**
+   * The table page that stage 2 read last at each level, and its place in memory. One nested walk reads the same upper
+   * tables again and again; a page that exists never moves, so nothing needs to be forgotten.
+   */
+  readonly #pages = new Int32Array(8 * SEEN_WORDS).fill(1);
 
   constructor(mem: PhysMem) {
     this.mem = mem;
@@ -82,55 +97,46 @@ export class Walker {
     this.and1 = -1;
     this.or1Hi = 0;
     this.leaf1 = 0;
-    this.leafStep1 = -1;
+    this.leafLevel1 = -1;
     this.andTables = -1;
   }
 
   /** Walks stage 1 for an input address; its table pages go through stage 2 where there is one. */
   first(hi: number, lo: number): boolean {
     const format = this.format1!;
+    const nested = this.format2 !== null;
+    const readBit = nested ? this.format2!.readBit : 0;
     const mem = this.mem;
-    const path = this.path;
+    const words = mem.words;
+    const entries = this.entries1;
+    let level = format.levels - 1;
+    let shift = format.granuleLg2 + format.bitsPerLevel * level;
     let tableHi = this.root1Hi;
     let tableLo = this.root1Lo;
     let and = -1;
     let orHi = 0;
-    for (let level = format.levels - 1; ; level--) {
-      const shift = format.granuleLg2 + format.bitsPerLevel * level;
+    for (;;) {
       let entryHi = tableHi;
       let entryLo = tableLo | ((bitsFrom(hi, lo, shift) & format.indexMask) << 3);
-      if (this.format2 !== null) {
-        if (!this.second(entryHi, entryLo)) {
-          this.stopLevel = level;
-          return false;
-        }
+      this.stopLevel = level;
+      if (nested) {
+        if (!this.second(entryHi, entryLo)) return false;
         const rights = this.and2;
-        if ((rights & this.format2.readBit) === 0) {
-          this.stopLevel = level;
-          return this.#stopped(Stop.TableUnreadable, 2);
-        }
+        if ((rights & readBit) === 0) return this.#stopped(Stop.TableUnreadable, 2);
         this.tableRights[level] = rights;
         this.andTables &= rights;
         entryHi = this.out2Hi;
         entryLo = this.out2Lo;
       }
       const at = mem.wordAt(entryHi, entryLo);
-      const step = this.steps++ * STEP_WORDS;
-      path[step] = 0x10 | level;
-      path[step + 1] = entryHi;
-      path[step + 2] = entryLo;
-      path[step + 3] = at;
-      const valueLo = mem.words[at]!;
-      const valueHi = mem.words[at + 1]!;
-      if ((valueLo & format.presentMask) === 0) {
-        this.stopLevel = level;
-        return this.#stopped(Stop.NotPresent, 1);
-      }
+      entries[level] = at;
+      if (this.recording) this.#record(this.steps, 0x10 | level, entryHi, entryLo, at);
+      this.steps++;
+      const valueLo = words[at]!;
+      const valueHi = words[at + 1]!;
+      if ((valueLo & format.presentMask) === 0) return this.#stopped(Stop.NotPresent, 1);
       const leaf = level === 0 || (valueLo & format.leafBit[level]!) !== 0;
-      if (hasReserved(format, level, leaf, valueHi, valueLo)) {
-        this.stopLevel = level;
-        return this.#stopped(Stop.Reserved, 1);
-      }
+      if (hasReserved(format, level, leaf, valueHi, valueLo)) return this.#stopped(Stop.Reserved, 1);
       and &= valueLo;
       orHi |= valueHi;
       tableHi = valueHi & format.addressHi;
@@ -144,9 +150,12 @@ export class Walker {
         this.and1 = and;
         this.or1Hi = orHi;
         this.leaf1 = valueLo;
-        this.leafStep1 = step;
+        this.leafLevel1 = level;
+        this.stopLevel = -1;
         return true;
       }
+      level--;
+      shift -= format.bitsPerLevel;
     }
   }
 
@@ -155,40 +164,68 @@ export class Walker {
     const format = this.format2!;
     const mem = this.mem;
     const words = mem.words;
-    const path = this.path;
-    if (exceeds(hi, lo, this.inputBits2)) return this.#stopped(Stop.OutOfRange, 2);
+    const recording = this.recording;
+    const pages = this.#pages;
+    if (exceeds(hi, this.inputBits2)) return this.#stopped(Stop.OutOfRange, 2);
+    const { presentMask, addressHi, addressLo, indexMask, bitsPerLevel } = format;
+    let level = format.levels - 1;
+    let shift = format.granuleLg2 + bitsPerLevel * level;
     let tableHi = this.root2Hi;
     let tableLo = this.root2Lo;
     let and = -1;
-    let step = this.steps * STEP_WORDS;
-    for (let level = format.levels - 1; ; level--) {
-      const shift = format.granuleLg2 + format.bitsPerLevel * level;
-      const entryLo = tableLo | ((bitsFrom(hi, lo, shift) & format.indexMask) << 3);
-      const at = mem.wordAt(tableHi, entryLo);
-      path[step] = 0x20 | level;
-      path[step + 1] = tableHi;
-      path[step + 2] = entryLo;
-      path[step + 3] = at;
-      step += STEP_WORDS;
-      this.steps++;
+    let steps = this.steps;
+    for (;;) {
+      const entryLo = tableLo | ((bitsFrom(hi, lo, shift) & indexMask) << 3);
+      const seen = level * SEEN_WORDS;
+      let at = 0;
+      if (pages[seen] === (entryLo & PAGE_MASK) && pages[seen + 1] === tableHi) {
+        at = pages[seen + 2]! | ((entryLo >>> 2) & 1023);
+      } else {
+        at = mem.wordAt(tableHi, entryLo);
+        if (at >= 1024) {
+          pages[seen] = entryLo & PAGE_MASK;
+          pages[seen + 1] = tableHi;
+          pages[seen + 2] = at & ~1023;
+        }
+      }
+      if (recording) this.#record(steps, 0x20 | level, tableHi, entryLo, at);
+      steps++;
       const valueLo = words[at]!;
       const valueHi = words[at + 1]!;
-      if ((valueLo & format.presentMask) === 0) return this.#stopped(Stop.NotPresent, 2);
+      if ((valueLo & presentMask) === 0) {
+        this.steps = steps;
+        return this.#stopped(Stop.NotPresent, 2);
+      }
       const leaf = level === 0 || (valueLo & format.leafBit[level]!) !== 0;
-      if (hasReserved(format, level, leaf, valueHi, valueLo)) return this.#stopped(Stop.Reserved, 2);
+      if (hasReserved(format, level, leaf, valueHi, valueLo)) {
+        this.steps = steps;
+        return this.#stopped(Stop.Reserved, 2);
+      }
       and &= valueLo;
-      tableHi = valueHi & format.addressHi;
-      tableLo = valueLo & format.addressLo;
+      tableHi = valueHi & addressHi;
+      tableLo = valueLo & addressLo;
       if (leaf) {
         const keepLo = shift < 32 ? (1 << shift) - 1 : -1;
         const keepHi = shift > 32 ? (1 << (shift - 32)) - 1 : 0;
         this.out2Hi = (tableHi & ~keepHi) | (hi & keepHi);
         this.out2Lo = (tableLo & ~keepLo) | (lo & keepLo);
         this.lg2 = shift;
+        this.leaf2 = valueLo;
         this.and2 = and;
+        this.steps = steps;
         return true;
       }
+      level--;
+      shift -= bitsPerLevel;
     }
+  }
+
+  #record(step: number, what: number, hi: number, lo: number, at: number): void {
+    const path = this.path;
+    path[step * STEP_WORDS] = what;
+    path[step * STEP_WORDS + 1] = hi;
+    path[step * STEP_WORDS + 2] = lo;
+    path[step * STEP_WORDS + 3] = at;
   }
 
   #stopped(stop: Stop, stage: number): false {
@@ -205,8 +242,9 @@ const hasReserved = (format: Format, level: number, leaf: boolean, hi: number, l
       ((format.leafLevels >> level) & 1) === 0
     : ((lo & format.reservedTableLo[level]!) | (hi & format.reservedTableHi[level]!)) !== 0;
 
+/** Bits of a 64-bit value from `shift` (1 or more) up, the low 32 of them. */
 export const bitsFrom = (hi: number, lo: number, shift: number): number =>
-  shift >= 32 ? hi >>> (shift - 32) : (lo >>> shift) | (hi << (32 - shift));
+  shift >= 32 ? (hi >>> (shift - 32)) | 0 : (lo >>> shift) | (hi << (32 - shift));
 
-/** Whether a 64-bit value has a bit at or above `bits` (at least 32). */
-export const exceeds = (hi: number, _lo: number, bits: number): boolean => bits < 64 && hi >>> (bits - 32) !== 0;
+/** Whether a 64-bit value with this high half has a bit at or above `bits` (32 to 63). */
+export const exceeds = (hi: number, bits: number): boolean => hi >>> (bits - 32) !== 0;

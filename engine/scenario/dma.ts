@@ -40,7 +40,7 @@ export function dma(session: Session, step: DmaStep): Happened {
   if (data && 'problem' in data) return problem(data.problem);
 
   const pieces: Happened[] = [];
-  const read: number[] = [];
+  const read = new Uint8Array(data ? 0 : Number(size));
   for (let done = 0n; done < size; ) {
     const address = BigInt.asUintN(64, at + done);
     const inPage = PAGE - (address & (PAGE - 1n));
@@ -50,13 +50,12 @@ export function dma(session: Session, step: DmaStep): Happened {
     if (piece.outcome !== 'hpa') break;
     const hpa = piece.detail.hpa!;
     if (data) session.machine.mem.write(hpa, data.bytes.subarray(Number(done), Number(done + length)));
-    else read.push(...session.machine.mem.read(hpa, Number(length)));
+    else session.machine.mem.readInto(hpa, read, Number(done), Number(length));
     done += length;
   }
 
   const happened = together(pieces);
-  if (happened.outcome === 'hpa' && !data)
-    happened.detail.value = getUint(Uint8Array.from(read), 0, Math.min(8, read.length));
+  if (happened.outcome === 'hpa' && !data) happened.detail.value = getUint(read, 0, Math.min(8, read.length));
   bindResult(session, step, happened.detail);
   return happened;
 }

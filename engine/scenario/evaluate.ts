@@ -26,7 +26,8 @@ export interface Scope {
   name(name: string, at: Span): Value | NoValue | undefined;
   /** `object.path`: a payload's field, `table.root`, a result's field, a register. */
   member(object: Name, path: readonly Name[]): Value | NoValue | undefined;
-  addressOf(name: Name): Value | NoValue | undefined;
+  /** `&name` or `&name.a.b`. */
+  addressOf(name: Name, path: readonly Name[]): Value | NoValue | undefined;
   /** Bytes of the payload or array of that name. */
   sizeOf(name: string): bigint | NoValue | undefined;
   /** Bytes of the payload that is being filled in; undefined outside of one. */
@@ -73,7 +74,7 @@ export function evaluate(expr: Expr, scope: Scope): Value | NoValue {
     case 'member':
       return scope.member(expr.object, expr.path) ?? unknownName(expr.object.text, expr.object, scope);
     case 'address-of':
-      return scope.addressOf(expr.name) ?? unknownName(expr.name.text, expr.name, scope);
+      return scope.addressOf(expr.name, expr.path ?? []) ?? unknownName(expr.name.text, expr.name, scope);
     case 'unary': {
       const operand = integer(expr.operand, scope);
       if (isNoValue(operand)) return operand;
@@ -130,6 +131,8 @@ export const describe = (value: Value): string =>
         : 'a list';
 
 function nameValue(name: string, at: Span, scope: Scope): Value | NoValue {
+  // A part that the author has not written yet; the parser has said so.
+  if (name === '') return later(at, 'something is missing here');
   const local = scope.name(name, at);
   if (local !== undefined) return local;
   const constant = scope.generation.constants.get(name);

@@ -10,6 +10,8 @@ import type { LetDecl, PageTableDecl, Payload, ScenarioDecl } from './program.ts
 /** A file and what it includes, with every name resolved to its declaration: what checks read and the runner runs. */
 export interface ScenarioFile {
   readonly file: string;
+  /** The text of this file, for names that repeat what the author wrote. */
+  readonly text: string;
   readonly generation: Generation;
   readonly quirks: ReadonlyMap<string, boolean>;
   readonly lets: ReadonlyMap<string, Declared<LetDecl>>;
@@ -46,6 +48,7 @@ export class Names implements PayloadContext {
   readonly #live: LiveNames | undefined;
   readonly #runtime: ReadonlySet<string>;
   readonly #letting = new Set<string>();
+  #plain: Scope | undefined;
   readonly #lets = new Map<string, Value | NoValue>();
 
   /** @param runtime names that scenarios bind, for a static scope */
@@ -65,16 +68,22 @@ export class Names implements PayloadContext {
 
   /** The scope of a step, or of a payload's expressions when `self` is its size. */
   scope(self?: bigint): Scope {
-    const scope: Scope = {
+    if (self === undefined) {
+      this.#plain ??= this.#makeScope();
+      return this.#plain;
+    }
+    return { ...this.scope(), self };
+  }
+
+  #makeScope(): Scope {
+    return {
       generation: this.generation,
       name: (name, at) => this.#name(name, at),
       member: (object, path) => this.#member(object, path),
-      addressOf: (name) => this.#addressOf(name),
+      addressOf: (name, path) => this.#addressOf(name, path),
       sizeOf: (name) => this.#sizeOf(name),
       suggest: (name) => this.suggest(name),
-      ...(self === undefined ? {} : { self }),
     };
-    return scope;
   }
 
   /** The known name nearest to a misspelt one. */
@@ -191,12 +200,28 @@ export class Names implements PayloadContext {
     return image.later[0] ?? image.bytes;
   }
 
-  #addressOf(name: Name): Value | NoValue | undefined {
+  #addressOf(name: Name, path: readonly Name[]): Value | NoValue | undefined {
     const declared = this.file.payloads.get(name.text);
     if (!declared) return undefined;
-    return (
-      this.#live?.addressOf(declared) ?? later(name, `the address of ${name.text} is known only when a scenario runs`)
-    );
+    const base: bigint | NoValue =
+      this.#live?.addressOf(declared) ?? later(name, `the address of ${name.text} is known only when a scenario runs`);
+    if (path.length === 0) return base;
+    const struct = structOf(declared.node, this.generation);
+    const found =
+      struct && !isNoStruct(struct)
+        ? locate(
+            struct,
+            path.map((p) => p.text),
+          )
+        : undefined;
+    if (!found || 'missing' in found)
+      return {
+        noValue: 'mistake',
+        code: 'unknown-field',
+        message: `${name.text} has no field ${path.map((p) => p.text).join('.')}`,
+        at: path[found?.missing ?? 0]!,
+      };
+    return isNoValue(base) ? base : base + BigInt(found.offset);
   }
 
   #sizeOf(name: string): bigint | NoValue | undefined {

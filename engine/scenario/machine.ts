@@ -11,12 +11,15 @@ import type { MachineConfig, RamConfig } from './machine-config.ts';
 const PAGE = 0x1000n;
 /** Pages that a machine with 2 GiB of RAM in 4K leaves needs, so that setting it up never has to grow. */
 const USUAL_PAGES = 1200;
+const MAX_SCRAP = 2;
 
 /** A second stage filled from the machine's RAM, made once per machine and copied for each scenario. */
 interface Template {
   readonly mem: PhysMem;
   readonly root: bigint;
   readonly nextTable: bigint;
+  /** Memory of machines that have been scrapped, to be written over. */
+  readonly scrap: Int32Array[];
 }
 
 const templates = new WeakMap<MachineConfig, Template>();
@@ -37,7 +40,7 @@ export class Machine {
   constructor(config: MachineConfig, generation: string, quirks: ReadonlyMap<string, boolean>) {
     const template = templateOf(config);
     this.config = config;
-    this.mem = template.mem.clone();
+    this.mem = template.mem.clone(template.scrap.pop());
     this.#nextTable = template.nextTable;
     const caps = decodeCaps(config.cap, config.ecap, config.haw);
     this.limits = limitsOf(config);
@@ -54,9 +57,16 @@ export class Machine {
       format: secondStageFormat(config),
       maxAddr,
       allocate: () => this.allocateTable(),
+      leafSize: (gpa) => config.ram.find((r) => r.gpa <= gpa && gpa < r.gpa + r.size)?.page ?? PAGE,
     });
     this.kernel = kernel;
     this.driver = driver;
+  }
+
+  /** Gives the memory back; the machine must not be used any more. */
+  scrap(): void {
+    const { scrap } = templateOf(this.config);
+    if (scrap.length < MAX_SCRAP) scrap.push(this.mem.words);
   }
 
   /** A host page for tables. Pages behind it follow, so several calls give contiguous memory. */
@@ -148,7 +158,7 @@ function templateOf(config: MachineConfig): Template {
   const root = allocate();
   const ranges = config.ram.map((r: RamConfig) => ({ ...r, read: true, write: true }));
   fillSecondStage(mem, secondStageFormat(config), root, allocate, ranges);
-  const template = { mem, root, nextTable: next };
+  const template: Template = { mem, root, nextTable: next, scrap: [] };
   templates.set(config, template);
   return template;
 }

@@ -254,6 +254,8 @@ class Encoder {
       const path = prefix + found.path;
       if (init.fields) {
         if (field.struct) this.#fill(field.struct, offset, init.fields, file, `${path}.`, element);
+        // C's `= { 0 }` and `= {}`: all zero.
+        else if (init.fields.length === 0) this.#bytes.fill(0, offset, offset + field.size);
         else this.#trouble(init.path.at(-1)!, 'not-a-struct', `${path} is a ${field.type}, which has no members`, file);
         continue;
       }

@@ -18,7 +18,7 @@ export interface RunOptions {
 export const DEFAULT_BUDGET = 1_000_000;
 const DEFAULT_KEEP = 10_000;
 /** Values one `for` may have. */
-const MAX_VALUES = 100_000;
+const MAX_VALUES = 10_000;
 
 /** One run of a scenario: the scenario, and the loop value it runs with. */
 export interface Variant {
@@ -37,9 +37,19 @@ export function variantsOf(
   if ('problem' in values) return values;
   if (MAX_VALUES < values.count) return { problem: `${count(values.count, 'value')} are more than ${MAX_VALUES}` };
   const name = scenario.loop.name.text;
+  const list =
+    'list' in scenario.loop.values && scenario.loop.values.list.kind === 'list' ? scenario.loop.values.list.items : [];
   return Array.from({ length: values.count }, (_, i) => {
     const value = values.at(i);
-    return { scenario, value, name: `${scenario.title} [${name}=${value < 10n ? value : `0x${value.toString(16)}`}]` };
+    const written = list[i];
+    // A literal is shown as it was written, so that the report and the file speak of the same thing.
+    const shown =
+      written?.kind === 'int'
+        ? file.text.slice(written.start, written.end)
+        : 0xffff_ffffn < value
+          ? `0x${value.toString(16)}`
+          : `${value}`;
+    return { scenario, value, name: `${scenario.title} [${name}=${shown}]` };
   });
 }
 
@@ -63,6 +73,7 @@ export function* startScenario(
   if (scenario.loop && value !== undefined) session.names.locals.set(scenario.loop.name.text, { value });
   const runner = new Runner(session, options);
   const end = yield* runner.steps(scenario.steps);
+  session.machine.scrap();
   const failed = runner.failed || end !== undefined;
   return {
     name,

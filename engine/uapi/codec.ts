@@ -9,7 +9,7 @@ export interface Located {
   readonly parent: Struct;
 }
 
-/** Finds `a.b.c` in a struct, or says how far it got. */
+/** Finds `a.b.c` in a struct, or says how far it got. A number behind an array names its element: `padding.0`. */
 export function locate(
   struct: Struct,
   path: readonly string[],
@@ -18,15 +18,32 @@ export function locate(
   let offset = 0;
   let found: Field | undefined;
   for (const [i, name] of path.entries()) {
-    const in_: Struct | undefined = parent;
-    const field: Field | undefined = in_?.fields.find((f) => f.name === name);
-    if (!field || !in_) return { missing: i, parent: in_ };
+    const holder: Struct | undefined = parent;
+    const field: Field | undefined = holder ? holder.fields.find((f) => f.name === name) : elementOf(found, name);
+    if (!field) return { missing: i, parent: holder };
     offset += field.offset;
     found = field;
-    if (i === path.length - 1) return { field: found, offset, path: path.join('.'), parent: in_ };
+    if (i === path.length - 1) return { field, offset, path: path.join('.'), parent: holder ?? struct };
     parent = field.struct;
   }
   return { missing: 0, parent: struct };
+}
+
+function elementOf(array: Field | undefined, index: string): Field | undefined {
+  if (array?.kind !== 'array' || !/^\d+$/.test(index)) return undefined;
+  const offset = Number(index) * array.element;
+  if (array.size <= offset) return undefined;
+  const { doc, role, element } = array;
+  return {
+    name: index,
+    doc,
+    ...(role ? { role } : {}),
+    type: `__u${element * 8}`,
+    kind: 'uint',
+    offset,
+    size: element,
+    element,
+  };
 }
 
 /** Every leaf and aggregate of a struct, depth first, with offsets from its start. */

@@ -5,7 +5,7 @@ import type { Name, Problem } from './syntax.ts';
 import { RESERVED, STEP_OPTIONS } from './words.ts';
 
 /** How deep brackets, braces and prefix operators may nest: far above any real file, far below the stack. */
-const MAX_NESTING = 100;
+export const MAX_NESTING = 100;
 /** A file with more problems is no scenario file; the last problem says so and covers the rest. */
 const MAX_PROBLEMS = 200;
 
@@ -50,6 +50,8 @@ export class Cursor {
   #nesting = 0;
   /** The token before which an unclosed block was noticed: the blocks around it are not reported again. */
   #unclosedAt = -1;
+  /** The statement whose broken list has no end in sight, so that the lists around it need not search. */
+  endlessList = -1;
   /** For each `{` the token of its `}`, or -1; made when recovery first needs it. */
   closers: Int32Array | undefined;
 
@@ -186,6 +188,11 @@ export class Cursor {
     return { text: '', start: this.gap, end: this.gap };
   }
 
+  /** The word of a list that was probably meant; not looked for once problems are no longer told apart. */
+  guess(word: string, words: Iterable<string>): string | undefined {
+    return this.problems.length < MAX_PROBLEMS ? nearest(word, words) : undefined;
+  }
+
   /** Records a problem that leaves the statement's shape intact; by default on this token. */
   note(code: string, message: string, start = this.start, end = this.ends[this.pos]!, fix?: string): void {
     const { problems } = this;
@@ -209,7 +216,7 @@ export class Cursor {
       this.fail('unterminated-string', 'this string has no closing `"` on its line');
       return;
     }
-    const near = here && this.kind === T.Word ? nearest(this.word(), words) : undefined;
+    const near = here && this.kind === T.Word ? this.guess(this.word(), words) : undefined;
     const hint = near === undefined ? '' : `; did you mean \`${near}\`?`;
     const found = here ? `\`${shorten(this.word())}\`` : `the end of the ${this.kind === T.End ? 'file' : 'line'}`;
     const message = `expected ${what}, found ${found}${hint}`;

@@ -33,7 +33,7 @@ export interface MachineProblem extends Span {
 
 /** Models that a later version brings. */
 const PLANNED_MODELS = ['smmuv3', 'selftest'];
-const ITEMS = ['container', 'iommu', 'device', 'ram'];
+const ITEMS = ['container', 'iommu', 'device', 'ram', 'haw'];
 const PLANNED_ITEMS = ['iommufd', 'process'];
 /** Most 4K leaves a RAM range may need; beyond it a larger `page` is called for. */
 const MAX_LEAVES = 1n << 22n;
@@ -67,6 +67,14 @@ export function resolveMachine(
         break;
       case 'iommu':
         ({ cap, ecap, haw } = iommuOf(item, { cap, ecap, haw }, number, report));
+        break;
+      // `haw = 46` may stand beside the units, since it is the platform's and not the unit's.
+      case 'haw':
+        haw = Number(item.settings[0] ? (number(item.settings[0].value) ?? BigInt(haw)) : haw);
+        if (haw < 32 || 52 < haw) {
+          report(item, 'machine-impossible', `a host address has 32 to 52 bits, not ${haw}`);
+          haw = DEFAULT_HAW;
+        }
         break;
       case 'device': {
         const device = deviceOf(item, devices.length, number, report);

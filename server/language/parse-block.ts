@@ -5,7 +5,7 @@ import type { Span } from './syntax.ts';
 
 /** What a block is made of, for messages and for where its items end. */
 export interface BlockShape<Item> {
-  /** Reads one item; undefined where it makes no sense. The block does the recovery. */
+  /** Reads one item; undefined where it makes no sense. An item without a token is dropped; the block recovers. */
   readonly item: (p: Cursor) => Item | undefined;
   readonly noun: string;
   /** Whether a payload's block can stand open above a step. */
@@ -43,7 +43,7 @@ export function parseBlock<Item>(p: Cursor, shape: BlockShape<Item>, items: Item
     p.first = from;
     p.height = 0;
     const item = shape.item(p);
-    if (item !== undefined) items.push(item);
+    if (item !== undefined && p.pos !== from) items.push(item);
     height = Math.max(height, p.height);
     if (!p.broken && !p.atEnd && p.kinds[p.pos - 1] !== T.RBrace) {
       p.expected(`the end of the ${shape.noun}`);

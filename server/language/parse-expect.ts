@@ -3,6 +3,7 @@ import type { Assertion, CompareOp, Expectation, Outcome } from '../../engine/sc
 import type { Cursor } from './cursor.ts';
 import { BITS, parseExpr, SHIFTS } from './parse-expr.ts';
 import { parsePath } from './parse-names.ts';
+import { atNextStatement } from './recovery.ts';
 import { T } from './scanner.ts';
 import { missingExpr } from './syntax.ts';
 import { OUTCOMES } from './words.ts';
@@ -47,8 +48,10 @@ function parseOutcome(p: Cursor): Outcome | undefined {
     p.advance();
     return { kind: 'errno', name: p.word(p.pos - 1), start, end: p.prevEnd };
   }
-  if (!p.is(T.Word)) {
-    p.expected('an outcome');
+  // `or` carries on like an operator, also from the end of its line.
+  const carried = p.continues || p.isWord(p.pos - 1, 'or');
+  if (!p.is(T.Word) || !carried || atNextStatement(p)) {
+    p.expected('an outcome such as `ok` or `EINVAL`');
     return undefined;
   }
   const word = p.word();

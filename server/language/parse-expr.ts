@@ -96,7 +96,7 @@ export function parseHeadExpr(p: Cursor): Expr {
 function parseOperand(p: Cursor): Expr {
   p.height = 0;
   const start = p.start;
-  const kind = atNextStatement(p) ? T.End : p.kind;
+  const kind = p.broken || !p.continues || atNextStatement(p) ? T.End : p.kind;
   switch (kind) {
     case T.Number:
       return readInt(p);

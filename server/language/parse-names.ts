@@ -1,6 +1,7 @@
 /** Expressions that name a thing of the file or of the generation, and the paths behind them. */
 import type { Expr } from '../../engine/scenario/expr.ts';
 import type { Cursor } from './cursor.ts';
+import { MAX_NESTING } from './cursor.ts';
 import { readInt } from './literals.ts';
 import { T } from './scanner.ts';
 import type { Name } from './syntax.ts';
@@ -9,6 +10,8 @@ import type { Name } from './syntax.ts';
 export function parsePath(p: Cursor): Name[] {
   const path: Name[] = [];
   for (;;) {
+    if (path.length === MAX_NESTING) p.fail('too-deep', `a path of more than ${MAX_NESTING} names`);
+    if (p.broken) return path;
     if (p.take(T.Dot)) path.push(p.anyWord('a field name'));
     else if (p.sees(T.LBracket) && p.start === p.prevEnd && p.nextIs(T.Number)) {
       p.advance();

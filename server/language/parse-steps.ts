@@ -1,5 +1,4 @@
-import { nearest } from '../../engine/base/text.ts';
-import type { ForStep, LoopValues, ParallelStep, Step } from '../../engine/scenario/program.ts';
+import type { AssertStep, ForStep, LoopValues, ParallelStep, Step } from '../../engine/scenario/program.ts';
 import type { Cursor } from './cursor.ts';
 import { stepWords } from './cursor.ts';
 import { readString } from './literals.ts';
@@ -18,37 +17,45 @@ import { STEP_OPTIONS } from './words.ts';
 export function parseSteps(p: Cursor, steps: Step[]): Span {
   const outer = p.inScenario;
   p.inScenario = true;
-  const span = parseBlock(p, STEP, steps);
+  const span = parseBlock(p, { item: (q) => parseStep(q, steps), noun: 'step', endsAtStep: false }, steps);
   p.inScenario = outer;
   return span;
 }
 
-const STEP: BlockShape<Step> = { item: parseStep, noun: 'step', endsAtStep: false };
-
-function parseStep(p: Cursor): Step | undefined {
+/** Reads one step; of `expect A, B` alone, which is as many steps, all but the last go to `steps` by themselves. */
+function parseStep(p: Cursor, steps: Step[]): Step | undefined {
   const start = p.start;
   const word = stepWord(p);
   if (word === undefined) return undefined;
   const known = p.problems.length;
   const guessed = !p.isWord(p.pos, word);
   p.advance();
-  const step = parseKnownStep(p, word, start);
+  const step = word === 'expect' ? parseAssertions(p, start, steps) : parseKnownStep(p, word, start);
   // What follows a misspelt word may have been meant for another: only the word is reported.
   if (guessed && p.broken) p.problems.length = known;
   return step;
 }
 
-function parseKnownStep(p: Cursor, word: StepWord, start: number): Step {
+function parseAssertions(p: Cursor, start: number, steps: Step[]): Step {
+  let from = start;
+  for (;;) {
+    const assertion = parseAssertion(p);
+    if (!p.broken && !p.atEnd) p.expected('the end of the assertion');
+    // Behind a trailing comma there may be nothing at all.
+    const at = Math.min(from, p.prevEnd);
+    const step = closed<AssertStep>(p, { kind: 'assert', assertion, head: NOWHERE, start: at, end: 0 });
+    if (p.broken || !p.take(T.Comma)) return step;
+    steps.push(step);
+    from = p.start;
+  }
+}
+
+function parseKnownStep(p: Cursor, word: Exclude<StepWord, 'expect'>, start: number): Step {
   switch (word) {
     case 'for':
       return parseFor(p, start);
     case 'parallel':
       return parseParallel(p, start);
-    case 'expect': {
-      const assertion = parseAssertion(p);
-      if (!p.broken && !p.atEnd) p.expected('the end of the assertion');
-      return closed(p, { kind: 'assert', assertion, head: NOWHERE, start, end: 0 });
-    }
     case 'let': {
       const name = p.name('a name');
       p.expect(T.Assign, '`=`');
@@ -77,7 +84,7 @@ function stepWord(p: Cursor): StepWord | undefined {
   }
   const word = p.word();
   if (stepWords.has(word)) return word as StepWord;
-  const near = p.nextIs(T.Assign) ? undefined : nearest(word, stepWords);
+  const near = p.nextIs(T.Assign) ? undefined : p.guess(word, stepWords);
   if (near === undefined) {
     p.fail('unknown-statement', `\`${word}\` is no step; a step begins with submit, dma, map, unmap, expect, ...`);
     return undefined;

@@ -2,7 +2,6 @@
  * The parser of `.vsva` files: text in, the engine's program and the problems out. It is total and parses whole files;
  * at 10,000 lines that is a few milliseconds, so nothing here is incremental. Every loop consumes a token or stops.
  */
-import { nearest } from '../../engine/base/text.ts';
 import type { Declaration, IncludeDecl, Program, ScenarioDecl, Step } from '../../engine/scenario/program.ts';
 import { Cursor, reserved, stepWords } from './cursor.ts';
 import { readString } from './literals.ts';
@@ -105,7 +104,7 @@ function meant(p: Cursor, word: string): string | undefined {
     const third = p.kinds[p.pos + 2]!;
     if (third === T.LBrace || third === T.Assign || p.isWord(p.pos + 2, 'mapped')) return 'payload';
   }
-  const near = nearest(word, reserved);
+  const near = p.guess(word, reserved);
   if (near !== undefined) {
     p.note(
       'unknown-statement',
@@ -116,6 +115,8 @@ function meant(p: Cursor, word: string): string | undefined {
     );
     return near;
   }
+  // Two words and nothing more are a payload whose body is still to be typed.
+  if (p.nextIs(T.Word) && p.fresh[p.pos + 2] === 1 && !stepWords.has(word)) return 'payload';
   const why = stepWords.has(word) ? 'is a step and belongs in a scenario' : 'declares nothing';
   p.fail('unknown-statement', `\`${word}\` ${why}`);
   return undefined;

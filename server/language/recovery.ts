@@ -1,5 +1,4 @@
 /** How the parser finds its feet: where a statement that lacks its end must have ended, and how a broken one is skipped. */
-import { nearest } from '../../engine/base/text.ts';
 import type { Cursor } from './cursor.ts';
 import { reserved, stepWords } from './cursor.ts';
 import { T } from './scanner.ts';
@@ -12,7 +11,7 @@ export function atDeclaration(p: Cursor): boolean {
   if (p.inMachine || kinds[pos + 1] !== T.Word || fresh[pos + 2] === 1) return false;
   if (kinds[pos + 2] !== T.LBrace && kinds[pos + 2] !== T.Assign) return false;
   const word = p.word();
-  return !stepWords.has(word) && nearest(word, stepWords) === undefined;
+  return !stepWords.has(word) && p.guess(word, stepWords) === undefined;
 }
 
 /** Whether a line begins with a reserved word in its meaning: not as a field name, nor `let`, which is a step too. */
@@ -55,11 +54,12 @@ export function atNextStatement(p: Cursor): boolean {
 export function recover(p: Cursor, from: number, commas: boolean): void {
   const { kinds, fresh } = p;
   let unbalanced = p.pos;
+  let open = commas ? openBrackets(p, from) : 0;
   p.broken = false;
   for (;;) {
     const kind = p.kind;
     if (kind === T.End || kind === T.RBrace || kind === T.Semicolon) return;
-    if ((commas && kind === T.Comma) || (fresh[p.pos] === 1 && p.pos !== from)) return;
+    if ((commas && open <= 0 && kind === T.Comma) || (fresh[p.pos] === 1 && p.pos !== from)) return;
     let next = p.pos + 1;
     if (kind === T.LBrace) {
       const close = closers(p)[p.pos]!;
@@ -68,9 +68,20 @@ export function recover(p: Cursor, from: number, commas: boolean): void {
       const end = bracketEnd(p, p.pos);
       if (kinds[end] === T.RParen || kinds[end] === T.RBracket) next = end + 1;
       else unbalanced = end;
-    }
+    } else if (kind === T.RParen || kind === T.RBracket) open--;
     p.pos = next;
   }
+}
+
+/** How many brackets are open between token `from` and the cursor. */
+function openBrackets(p: Cursor, from: number): number {
+  let open = 0;
+  for (let i = from; i < p.pos; i++) {
+    const kind = p.kinds[i];
+    if (kind === T.LParen || kind === T.LBracket) open++;
+    else if (kind === T.RParen || kind === T.RBracket) open--;
+  }
+  return open;
 }
 
 /** The bracket that closes the one at `open` on its line, or the first token of the next line. */
@@ -107,17 +118,23 @@ const MAX_SKIP = 200;
 
 /** Skips the rest of a broken list, also over lines, unless a line begins that is no part of one. */
 export function skipList(p: Cursor): void {
+  if (p.endlessList === p.first) return;
+  const end = listEnd(p);
+  if (end < 0) p.endlessList = p.first;
+  else p.pos = end;
+}
+
+function listEnd(p: Cursor): number {
   let depth = 1;
   for (let i = p.pos; i < p.pos + MAX_SKIP; i++) {
     const kind = p.kinds[i]!;
     if (kind === T.LBracket) depth++;
     else if (kind === T.RBracket) depth--;
-    else if (kind === T.End || kind === T.LBrace || kind === T.RBrace || kind === T.Assign) return;
-    else if (p.fresh[i] === 1 && kind === T.Word && p.kinds[i + 1] === T.Word) return;
-    if (depth > 0) continue;
-    p.pos = i + 1;
-    return;
+    else if (kind === T.End || kind === T.LBrace || kind === T.RBrace || kind === T.Assign) return -1;
+    else if (p.fresh[i] === 1 && kind === T.Word && p.kinds[i + 1] === T.Word) return -1;
+    if (depth === 0) return i + 1;
   }
+  return -1;
 }
 
 /** Behind a broken head: moves to its block, if that opens on the same line and is worth reading. */

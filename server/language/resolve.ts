@@ -84,6 +84,7 @@ class Resolver {
 
     const base = {
       file,
+      text,
       generation,
       quirks: this.#quirks(generation),
       lets: this.#lets,

@@ -1,7 +1,7 @@
 import { hex } from '../../base/text.ts';
 import { nestedPasidEntry } from '../../models/vtd/pasid-entry.ts';
 import { type FailPoints, type Refusal, refuse } from '../check.ts';
-import { CHECKS } from '../vfio-type1/checks.ts';
+import { BIND_CHECKS as CHECKS } from './checks.ts';
 import type { GuestBind, IntelDevice, IntelDriver } from './driver.ts';
 
 const FORMAT_INTEL_VTD = 1;

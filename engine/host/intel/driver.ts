@@ -8,8 +8,8 @@ import type { VtdUnit } from '../../models/vtd/translate.ts';
 import { type Format, PageTable } from '../../pagetable/index.ts';
 import { type CallResult, done, type FailPoints, type Refusal, refuse } from '../check.ts';
 import type { Problem } from '../kernel.ts';
-import { CHECKS } from '../vfio-type1/checks.ts';
 import { bindGpasid } from './bind.ts';
+import { UNBIND_CHECKS as CHECKS } from './checks.ts';
 import { svaInvalidate } from './sva-invalidate.ts';
 
 /** What intel_svm_bind_gpasid reads of the bind data. */
@@ -84,6 +84,8 @@ export interface DriverSetup {
   readonly format: Format;
   readonly maxAddr: bigint;
   readonly allocate: () => bigint;
+  /** The leaf with which the machine maps the RAM at a guest address. */
+  readonly leafSize: (gpa: bigint) => bigint;
   readonly isAllocated: (pasid: number) => boolean;
   readonly quirk: (name: string) => boolean;
 }
@@ -108,6 +110,7 @@ export class IntelDriver {
   #issued: bigint[][] = [];
   readonly #devices: readonly IntelDevice[];
   readonly #allocate: () => bigint;
+  readonly #leafSize: (gpa: bigint) => bigint;
   readonly #rootTable: bigint;
 
   constructor(setup: DriverSetup) {
@@ -119,6 +122,7 @@ export class IntelDriver {
     this.isAllocated = setup.isAllocated;
     this.quirk = setup.quirk;
     this.#allocate = setup.allocate;
+    this.#leafSize = setup.leafSize;
     this.#devices = setup.devices.map((device) => new IntelDevice(device));
     const table = new PageTable(setup.format, setup.mem, setup.root, setup.allocate);
     this.domain = {
@@ -333,6 +337,8 @@ export class IntelDriver {
   mapSecondStage(gpa: bigint, hpa: bigint, size: bigint): CallResult | Problem {
     const replaced = this.#covered(gpa, size);
     if (replaced) this.#flushSecondStage(gpa, size, () => this.domain.table.unmap(gpa, size));
+    const leaf = this.#leafSize(gpa);
+    const page = (gpa | hpa | size) % leaf === 0n ? leaf : 0x1000n;
     const result = this.domain.table.map({
       ia: gpa,
       oa: hpa,
@@ -342,7 +348,7 @@ export class IntelDriver {
       execute: false,
       user: true,
       global: false,
-      page: 0x1000n,
+      page,
       set: 0n,
     });
     if (!result.ok) return { problem: result.problem };

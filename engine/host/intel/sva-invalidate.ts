@@ -1,6 +1,6 @@
 import { hex } from '../../base/text.ts';
 import { type CallResult, type FailPoints, type Refusal, refuse } from '../check.ts';
-import { CHECKS, SKIPS } from '../vfio-type1/checks.ts';
+import { INVALIDATE_CHECKS as CHECKS, SKIPS } from './checks.ts';
 import { type CacheInvalidate, type IntelDevice, type IntelDriver, orderOf } from './driver.ts';
 
 const GRANULARITY = ['DOMAIN', 'PASID', 'ADDR'] as const;

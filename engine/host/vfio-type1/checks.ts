@@ -1,13 +1,9 @@
-import type { Errno } from '../../base/errno.ts';
-import type { Evidence } from '../../uapi/index.ts';
-import type { Check, Skip } from '../check.ts';
+import { type Check, check } from '../check.ts';
+import { BIND_CHECKS, INVALIDATE_CHECKS, UNBIND_CHECKS } from '../intel/checks.ts';
 
 const V6 = 'vSVA v6, 2020-07-28';
 const SRC = 'Linux 5.10.223';
 const SRC58 = 'Linux 5.8';
-
-const check = (id: string, errno: Errno, at: string, doc: string, evidence: Evidence, source: string): Check =>
-  Object.freeze({ id, errno, at, doc, evidence, source });
 
 const setIommu = 'vfio_ioctl_set_iommu';
 const info = 'vfio_iommu_type1_get_info';
@@ -20,10 +16,6 @@ const prepare = 'iommu_sva_prepare_bind_data';
 const checkBind = 'iommu_check_bind_data';
 const uapiFlush = 'iommu_uapi_cache_invalidate';
 const checkFlush = 'iommu_check_cache_invl_data';
-const bind = 'intel_svm_bind_gpasid';
-const unbind = 'intel_svm_unbind_gpasid';
-const nested = 'intel_pasid_setup_nested';
-const svaFlush = 'intel_iommu_sva_invalidate';
 
 /** Every check of the vfio-2020-07 calls, in the order in which the kernel meets them within each call. */
 export const CHECKS = Object.freeze({
@@ -201,128 +193,10 @@ export const CHECKS = Object.freeze({
   bindPadding: check('padding-not-zero', 'EINVAL', checkBind, 'Every padding byte must be 0.', 'source', SRC),
 
   // VT-d driver, bind
-  bindVendorFormat: check(
-    'format-unsupported',
-    'EINVAL',
-    bind,
-    'The VT-d driver takes IOMMU_PASID_FORMAT_INTEL_VTD only.',
-    'source',
-    SRC,
-  ),
-  bindVendorArgsz: check(
-    'argsz-too-small',
-    'EINVAL',
-    bind,
-    'argsz must reach the end of vendor.vtd at byte 72; added in September 2020.',
-    'source',
-    SRC,
-  ),
-  bindVendorFlags: check(
-    'unknown-flag-bits',
-    'EINVAL',
-    bind,
-    'vendor.vtd.flags must stay within bits 0 to 5; added in September 2020.',
-    'source',
-    SRC,
-  ),
-  bindDevicePasids: check(
-    'device-pasid-bits',
-    'EINVAL',
-    bind,
-    'The device must offer the full 20 bits of PASID.',
-    'source',
-    SRC,
-  ),
-  bindPasidRange: check('pasid-out-of-range', 'EINVAL', bind, 'hpasid must lie between 1 and 0xfffff.', 'source', SRC),
-  bindNoDomain: check('device-not-attached', 'EINVAL', bind, 'The device has no domain information.', 'source', SRC),
-  bindNoPasid: check(
-    'pasid-not-allocated',
-    'ENOENT',
-    bind,
-    'hpasid must have been allocated with VFIO_IOMMU_PASID_REQUEST and not freed since.',
-    'source',
-    SRC,
-  ),
-  bindTwice: check(
-    'double-bind',
-    'EBUSY',
-    bind,
-    'This device has a page table bound to hpasid already.',
-    'source',
-    SRC,
-  ),
-  bindNoMemorySvm: check(
-    'out-of-memory',
-    'ENOMEM',
-    bind,
-    'The record of the PASID could not be allocated.',
-    'source',
-    SRC,
-  ),
-  bindNoMemoryDevice: check(
-    'out-of-memory',
-    'ENOMEM',
-    bind,
-    'The record of the device could not be allocated.',
-    'source',
-    SRC,
-  ),
-  nestedNoCap: check(
-    'no-nesting-capability',
-    'EINVAL',
-    nested,
-    'The IOMMU must support nested translation (ecap.NEST).',
-    'source',
-    SRC,
-  ),
-  nestedNoMode: check('not-nesting-container', 'EINVAL', nested, 'The domain must be in nesting mode.', 'source', SRC),
-  nestedNoEntry: check(
-    'pasid-table-entry-missing',
-    'EINVAL',
-    nested,
-    'The page of the PASID table that holds the entry could not be had.',
-    'source',
-    SRC,
-  ),
-  nestedPresent: check('double-bind', 'EBUSY', nested, 'The PASID table entry is present already.', 'source', SRC),
-  nestedWidth5: check(
-    'addr-width-unsupported',
-    'EINVAL',
-    nested,
-    'addr_width 57 needs 5-level first-stage paging (cap.FS5LP).',
-    'source',
-    SRC,
-  ),
-  nestedWidth: check('addr-width-unsupported', 'EINVAL', nested, 'addr_width must be 48 or 57.', 'source', SRC),
-  nestedRoot: check(
-    'gpgd-out-of-range',
-    'EINVAL',
-    nested,
-    'gpgd must not lie above the highest address mapped in the second stage.',
-    'source',
-    SRC,
-  ),
-  nestedSre: check('sre-unsupported', 'EINVAL', nested, 'SRE needs supervisor requests (ecap.SRS).', 'source', SRC),
-  nestedEafe: check(
-    'eafe-unsupported',
-    'EINVAL',
-    nested,
-    'EAFE needs extended accessed flags (ecap.EAFS).',
-    'source',
-    SRC,
-  ),
-  nestedMts: check(
-    'memory-type-refused',
-    'EINVAL',
-    nested,
-    'PCD, PWT, EMTE and CD are refused whatever the hardware offers.',
-    'source',
-    SRC,
-  ),
+  ...BIND_CHECKS,
 
   // VT-d driver, unbind
-  unbindPasidRange: check('pasid-out-of-range', 'EINVAL', unbind, 'hpasid must lie below 0x100000.', 'source', SRC),
-  unbindNoPasid: check('pasid-not-allocated', 'ENOENT', unbind, 'hpasid is not allocated.', 'source', SRC),
+  ...UNBIND_CHECKS,
 
   // IOMMU core, cache invalidation
   flushNoOp: check(
@@ -424,40 +298,7 @@ export const CHECKS = Object.freeze({
   flushPadding: check('padding-not-zero', 'EINVAL', checkFlush, 'Every padding byte must be 0.', 'source', SRC),
 
   // VT-d driver, cache invalidation
-  svaNoDevice: check(
-    'device-not-attached',
-    'ENODEV',
-    svaFlush,
-    'The device must sit behind a VT-d unit.',
-    'source',
-    SRC,
-  ),
-  svaNoMode: check('not-nesting-container', 'EINVAL', svaFlush, 'The domain must be in nesting mode.', 'source', SRC),
-  svaNoDomain: check('device-not-attached', 'EINVAL', svaFlush, 'The device has no domain information.', 'source', SRC),
-  svaMisaligned: check(
-    'address-misaligned',
-    'EINVAL',
-    svaFlush,
-    'With misalignment_only_logged off, addr must be aligned to the range rounded up to a power of two.',
-    'derived',
-    SRC,
-  ),
-  svaInjected: check(
-    'driver-callback-failed',
-    'ENOMEM',
-    svaFlush,
-    'The injected failure of the callback for this device.',
-    'derived',
-    SRC,
-  ),
-  svaUnsupported: check(
-    'cache-granularity-skipped',
-    'EINVAL',
-    svaFlush,
-    'With unsupported_granularity_skipped off, a type and granularity that VT-d lacks is refused.',
-    'derived',
-    SRC,
-  ),
+  ...INVALIDATE_CHECKS,
 
   // Groups
   attachBusy: check(
@@ -502,13 +343,3 @@ export const CHECKS = Object.freeze({
     SRC58,
   ),
 }) satisfies Readonly<Record<string, Check>>;
-
-/** What the driver leaves undone while it returns 0. */
-export const SKIPS = Object.freeze({
-  granularity: {
-    id: 'cache-granularity-skipped',
-    doc: 'VT-d has no invalidation of this cache at this granularity: the driver logs it, stops the loop over the cache types and returns 0.',
-    evidence: 'source',
-    source: SRC,
-  } satisfies Skip,
-});

@@ -23,6 +23,7 @@ export class Presence {
     this.#unit = unit;
     this.reader = reader;
     this.tables = tables;
+    tables.record = true;
   }
 
   walk(request: Request): Translation {

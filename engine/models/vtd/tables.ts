@@ -61,6 +61,8 @@ export class FormatSet {
  */
 export class TableWalk {
   readonly walker: Walker;
+  /** Whether the walker leaves its path behind; SSADE needs it in any case. */
+  record = false;
   hpaHi = 0;
   hpaLo = 0;
   gpaHi = 0;
@@ -85,6 +87,7 @@ export class TableWalk {
     w.start();
     this.#flags = lines[at + PasidEntry.Flags]!;
     this.#write = access === Access.Write;
+    w.recording = this.record || (this.#flags & Flag.SSADE) !== 0;
     const pgtt = lines[at + PasidEntry.Pgtt]!;
     if (pgtt === PGTT.passThrough) return this.#passThrough(hi, lo);
     const shape = lines[at + PasidEntry.Shape]!;
@@ -106,32 +109,39 @@ export class TableWalk {
   /** Sets the accessed and dirty bits the last successful run called for (VT-d 3.6.2, 3.7.2). */
   applyUpdates(): void {
     const w = this.walker;
-    const ssade = (this.#flags & Flag.SSADE) !== 0 && w.format2 !== null;
-    if (!ssade && this.#firstUpToDate()) return;
-    const words = w.mem.words;
-    const path = w.path;
-    const needed = this.#flags & Flag.EAFE ? A | EA : A;
-    const end = w.steps * STEP_WORDS;
-    let behind = -1;
-    for (let step = 0; step < end; step += STEP_WORDS) {
-      const at = path[step + 3]!;
-      if (stepStage(path[step]!) === 2) {
-        if (ssade && (words[at]! & SS_A) === 0) words[at] = words[at]! | SS_A;
-        behind = at;
-        continue;
+    if (this.#keepsSecond() && w.format2 !== null) this.#updateBoth();
+    else if (!this.#firstUpToDate()) {
+      const words = w.mem.words;
+      for (let level = w.format1!.levels - 1; level >= w.leafLevel1; level--) {
+        const at = w.entries1[level]!;
+        words[at] = words[at]! | this.#needed(level);
       }
-      const value = words[at]! | needed | (this.#write && step === w.leafStep1 ? D : 0);
-      if (value === words[at]) continue;
-      words[at] = value;
-      // The update is a write to the table page, so stage 2 notes that page as dirty.
-      if (ssade) words[behind] = words[behind]! | SS_D;
     }
-    const pageWalked = end > 0 && stepStage(path[end - STEP_WORDS]!) === 2;
-    if (ssade && this.#write && pageWalked) words[behind] = words[behind]! | SS_D;
+  }
+
+  /** SSADE: every second-stage entry used was accessed, and those of pages that were written are dirty, table pages too. */
+  #updateBoth(): void {
+    const { path, mem, steps } = this.walker;
+    const words = mem.words;
+    let leaf2 = -1;
+    for (let step = 0; step < steps; step++) {
+      const what = path[step * STEP_WORDS]!;
+      const at = path[step * STEP_WORDS + 3]!;
+      if (stepStage(what) === 2) {
+        words[at] = words[at]! | SS_A;
+        leaf2 = at;
+      } else {
+        const value = words[at]! | this.#needed(stepLevel(what));
+        if (value === words[at]) continue;
+        words[at] = value;
+        words[leaf2] = words[leaf2]! | SS_D;
+      }
+    }
+    if (this.#write && leaf2 >= 0) words[leaf2] = words[leaf2]! | SS_D;
   }
 
   #passThrough(hi: number, lo: number): number {
-    if (exceeds(hi, lo, this.#haw)) return Fault.SGN_4;
+    if (exceeds(hi, this.#haw)) return Fault.SGN_4;
     if (inInterruptRange(hi, lo)) return Fault.SGN_8;
     this.walker.format2 = null;
     this.gpaHi = this.hpaHi = hi;
@@ -219,35 +229,38 @@ export class TableWalk {
     if (!readable) left &= ~(READ | EXEC);
     if ((and & SS_WRITE) === 0) left &= ~WRITE;
     if (!executable) left &= ~EXEC;
-    const clean =
-      (this.#flags & Flag.SSADE) !== 0 &&
-      !this.#write &&
-      (w.mem.words[w.path[(w.steps - 1) * STEP_WORDS + 3]!]! & SS_D) === 0;
+    const clean = this.#keepsSecond() && !this.#write && (w.leaf2 & SS_D) === 0;
     this.grants = left | (clean ? 0 : DIRTY);
     this.hpaHi = w.out2Hi;
     this.hpaLo = w.out2Lo;
     return Fault.None;
   }
 
+  /** Bits this access sets in a first-stage entry. */
+  #needed(level: number): number {
+    const accessed = this.#flags & Flag.EAFE ? A | EA : A;
+    return this.#write && level === this.walker.leafLevel1 ? accessed | D : accessed;
+  }
+
+  #keepsSecond(): boolean {
+    return (this.#flags & Flag.SSADE) !== 0;
+  }
+
   /** All first-stage entries of the walk, or none, have the bits this access sets. */
   #firstUpToDate(): boolean {
     const w = this.walker;
-    const needed = this.#flags & Flag.EAFE ? A | EA : A;
-    return w.leafStep1 < 0 || ((w.and1 & needed) === needed && (!this.#write || (w.leaf1 & D) !== 0));
+    const accessed = this.#flags & Flag.EAFE ? A | EA : A;
+    return w.leafLevel1 < 0 || ((w.and1 & accessed) === accessed && (!this.#write || (w.leaf1 & D) !== 0));
   }
 
   /** Accessed and dirty bits that are missing are written to guest memory, which stage 2 must allow (SFS.8). */
   #canUpdate(): boolean {
     const w = this.walker;
     if ((w.andTables & SS_WRITE) !== 0 || this.#firstUpToDate()) return true;
-    const needed = this.#flags & Flag.EAFE ? A | EA : A;
-    const path = w.path;
-    const end = w.steps * STEP_WORDS;
-    for (let step = 0; step < end; step += STEP_WORDS) {
-      if (stepStage(path[step]!) !== 1) continue;
-      const want = this.#write && step === w.leafStep1 ? needed | D : needed;
-      const has = w.mem.words[path[step + 3]!]!;
-      if ((has & want) !== want && (w.tableRights[stepLevel(path[step]!)]! & SS_WRITE) === 0) return false;
+    for (let level = w.format1!.levels - 1; level >= w.leafLevel1; level--) {
+      const needed = this.#needed(level);
+      const has = w.mem.words[w.entries1[level]!]!;
+      if ((has & needed) !== needed && (w.tableRights[level]! & SS_WRITE) === 0) return false;
     }
     return true;
   }

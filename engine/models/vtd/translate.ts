@@ -122,7 +122,7 @@ export class VtdUnit {
     const tagPrivileged = privileged && (pgtt === PGTT.firstStage || pgtt === PGTT.nested) ? 1 : 0;
     const line = this.iotlb.find(did, tagPasid, pgtt, tagPrivileged, request.hi, request.lo);
     if (line >= 0) {
-      const grants = this.iotlb.lines[line + Tlb.Flags]!;
+      const grants = this.iotlb.table.lines[line + Tlb.Flags]!;
       const denied = deniedBy(grants, access);
       // A clean line cannot serve a write: the walk has to set the dirty bit first.
       if (denied !== 0 || access !== Access.Write || (grants & DIRTY) !== 0) {
@@ -269,6 +269,7 @@ export class VtdUnit {
     const tables = this.#tables;
     const config = this.pasidCache.lines;
     const at = this.#pasidAt;
+    tables.record = this.trace !== null;
     const fault = tables.run(config, at, request.hi, request.lo, access, privileged);
     r.refs = tables.walker.steps;
     if (this.trace !== null) this.trace.walk(tables.walker);

@@ -1,0 +1,65 @@
+const FILES =
+  'FILE is a .vsva file, a directory (all .vsva files below it), a pattern such as "lib/**/*.vsva", or - for stdin.';
+
+const COMMANDS: Readonly<Record<string, string>> = {
+  run: `usage: vsva run [options] FILE...
+
+Runs the scenarios of the files and holds them against what they expect.
+${FILES}
+
+  --reporter pretty|json|junit   how to report (pretty)
+  --filter RE                    only scenarios whose name matches the regular expression
+  --bail                         after the first failed scenario, run no other
+  --max-steps N                  steps a scenario may take (1000000)
+  --strict                       warnings fail the run too
+  --verbose                      show every step with its outcome
+`,
+  check: `usage: vsva check [options] FILE...
+
+Parses and checks the files without running them.
+${FILES}
+
+  --reporter pretty|json         how to report (pretty)
+  --strict                       warnings fail the check too
+`,
+  layout: `usage: vsva layout --uapi ID [options] [STRUCT...]
+
+Prints structs as pahole does, all of them or those named (by header name or short kind).
+
+  --uapi ID                      the generation, as in the first line of a file
+  --format pretty|json           how to print (pretty)
+  --quirks                       the faults of the generation that a file can switch off
+  --machine                      the default machine, with its registers decoded
+`,
+  reference: `usage: vsva reference [--write FILE | --check FILE]
+
+Prints the reference of structs, constants, rules, errnos and faults.
+
+  --write FILE                   write it to a file
+  --check FILE                   exit with 1 when the file is not up to date
+`,
+};
+
+/** Commands of the language's description that a later version brings. */
+export const PLANNED_COMMANDS: readonly string[] = ['fmt', 'export', 'decode', 'compat', 'lsp'];
+
+const OVERVIEW = `usage: vsva COMMAND [options]
+
+Authors, checks and runs IOMMU UAPI payloads (.vsva files).
+
+  run FILE...        run scenarios
+  check FILE...      check files without running them
+  layout --uapi ID   print struct layouts, quirks or the default machine
+  reference          print the reference of structs, rules, errnos and faults
+  help [COMMAND]     say more about a command
+  --version          print the version
+
+${PLANNED_COMMANDS.slice(0, -1).join(', ')} and ${PLANNED_COMMANDS.at(-1)} are not available yet.
+
+exit code: 0 all hold; 1 a scenario failed or a file has errors;
+2 usage or unreadable input; 3 internal error; 130 interrupted
+`;
+
+/** What to say about a command, or about all of them; undefined for a command that does not exist. */
+export const helpText = (command?: string): string | undefined =>
+  command === undefined ? OVERVIEW : COMMANDS[command];

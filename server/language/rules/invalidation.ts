@@ -1,0 +1,70 @@
+import { SUPPORTED_INVALIDATIONS } from '../../../engine/index.ts';
+import { constantOf, type Reading, reading } from './reading.ts';
+import type { PayloadView, RuleContext } from './rule.ts';
+
+export type CacheType = keyof typeof SUPPORTED_INVALIDATIONS;
+export type Granularity = (typeof SUPPORTED_INVALIDATIONS)[CacheType][number];
+
+export const GRANULARITY = 'IOMMU_INV_GRANU_';
+export const CACHE_TYPE = 'IOMMU_CACHE_INV_TYPE_';
+const CACHE_TYPES = Object.keys(SUPPORTED_INVALIDATIONS) as CacheType[];
+
+/** What an iommu_cache_invalidate_info asks for. */
+export interface Request {
+  readonly cache: Reading;
+  /** The caches asked for, from the lowest bit up, as the driver goes through them; undefined until a run knows. */
+  readonly types: readonly CacheType[] | undefined;
+  readonly granularity: Reading;
+  /** Undefined when it is none of them, or known only to a run. */
+  readonly by: Granularity | undefined;
+}
+
+/** Reads a payload as a cache invalidation; undefined when it is none. */
+export function requestOf(view: PayloadView, context: RuleContext): Request | undefined {
+  if (view.struct.name !== 'iommu_cache_invalidate_info') return undefined;
+  const [cache, granularity] = [reading(view, 'cache'), reading(view, 'granularity')];
+  if (!cache || !granularity) return undefined;
+  const { oneOf } = view.struct.fields.find((f) => f.name === 'granularity')!;
+  const name = constantOf(granularity.value, oneOf, context);
+  const types =
+    cache.value === undefined
+      ? undefined
+      : CACHE_TYPES.filter((type) => (cache.value! & context.constant(CACHE_TYPE + type)) !== 0n);
+  return { cache, types, granularity, by: name?.slice(GRANULARITY.length) as Granularity | undefined };
+}
+
+/** The pair that the core refuses before the driver sees it, which it does in this order. */
+export function refusedPair({ types, by }: Request): CacheType | undefined {
+  if (by === 'ADDR' && types?.includes('PASID')) return 'PASID';
+  if (by === 'DOMAIN' && types?.includes('DEV_IOTLB')) return 'DEV_IOTLB';
+  return undefined;
+}
+
+/** The range of an ADDR request, and the block that VT-d flushes for it. */
+export interface FlushRange {
+  readonly addr: Reading;
+  readonly granule: Reading;
+  readonly count: Reading;
+  /** Bytes asked for, as the kernel multiplies them: modulo 2^64. */
+  readonly bytes: bigint;
+  /** The product before it wraps. */
+  readonly meant: bigint;
+  /** Bytes of the power-of-two block. */
+  readonly block: bigint;
+}
+
+const PAGE = 0x1000n;
+
+/** The range of an ADDR request; undefined for another one, or when a run must say how long it is. */
+export function rangeOf(view: PayloadView, request: Request): FlushRange | undefined {
+  if (request.by !== 'ADDR') return undefined;
+  const [addr, granule, count] = ['addr', 'granule_size', 'nb_granules'].map(
+    (name) => reading(view, `granu.addr_info.${name}`)!,
+  ) as [Reading, Reading, Reading];
+  if (granule.value === undefined || count.value === undefined) return undefined;
+  const meant = granule.value * count.value;
+  const bytes = BigInt.asUintN(64, meant);
+  let block = PAGE;
+  while (block < (bytes / PAGE) * PAGE) block <<= 1n;
+  return { addr, granule, count, bytes, meant, block };
+}

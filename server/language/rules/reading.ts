@@ -1,0 +1,90 @@
+import { getUint, type Located, locate, walkFields } from '../../../engine/index.ts';
+import { atTitle, atValue, type FieldView, type Finding, type PayloadView, type RuleContext } from './rule.ts';
+
+/** What the kernel reads at some place of a payload, whichever field filled it in. */
+export interface Reading {
+  readonly path: string;
+  /** Undefined when only a run knows it. */
+  readonly value: bigint | undefined;
+  /** The field that was given; undefined when nothing was, so that the kernel reads 0. */
+  readonly from: FieldView | undefined;
+}
+
+/** Reads a field by its path; undefined where the struct has no such field, and for an array of structs. */
+export function reading(view: PayloadView, path: string): Reading | undefined {
+  if (view.payload.elements) return undefined;
+  const found = locate(view.struct, path.split('.'));
+  return 'missing' in found ? undefined : readingAt(view, path, found.offset, found.field.size);
+}
+
+/** Reads bytes by their place, as a kernel does that takes the payload for another struct. */
+export function readingAt(view: PayloadView, path: string, offset: number, size: number): Reading {
+  const filling = [...view.fields.values()].filter((f) => f.offset < offset + size && offset < f.offset + f.field.size);
+  const { bytes, later, troubles } = view.image;
+  const complete = later.length === 0 && troubles.length === 0;
+  const known = filling.every((f) => f.value !== undefined || (f.field.kind !== 'uint' && complete));
+  return { path, value: known ? getUint(bytes, offset, size) : undefined, from: filling.at(-1) };
+}
+
+/** A finding where the value was given, or at the payload's name when it was not. */
+export const atReading = (
+  view: PayloadView,
+  { from }: Reading,
+  message: string,
+  more: Omit<Finding, 'at' | 'file' | 'message'> = {},
+): Finding => (from ? atValue(from, message, more) : atTitle(view, message, more));
+
+/** `version is 2`, or `version is not set, so 0`. */
+export const found = ({ path, from }: Reading, value: string): string =>
+  `${path} is ${from ? value : `not set, so ${value}`}`;
+
+/** `NAME (1)` for the constant of `names` with this value. */
+export const constantText = (name: string, context: RuleContext): string => `${name} (${context.constant(name)})`;
+
+/** The constant of `names` with this value. */
+export const constantOf = (
+  value: bigint | undefined,
+  names: readonly string[] | undefined,
+  context: RuleContext,
+): string | undefined =>
+  value === undefined ? undefined : names?.find((name) => context.constant(name) === value);
+
+/** The bits that a field's flags cover. */
+export const bitsOf = (names: readonly string[], context: RuleContext): bigint =>
+  names.reduce((bits, name) => bits | context.constant(name), 0n);
+
+/** A union of a payload, and which of its members the kernel will read. */
+export interface UnionReading {
+  readonly path: string;
+  readonly located: Located;
+  readonly selector: Reading;
+  /** The constant that the selector holds; undefined when it holds no known one. */
+  readonly constant: string | undefined;
+  /** Undefined when the constant chooses none. */
+  readonly member: string | undefined;
+}
+
+/** Every union of the payload that has a selector. */
+export function* unionsOf(view: PayloadView, context: RuleContext): Iterable<UnionReading> {
+  for (const located of walkFields(view.struct)) {
+    const { field, path, parent } = located;
+    if (!field.selector) continue;
+    const selector = reading(view, path.slice(0, path.length - field.name.length) + field.selector.field);
+    if (!selector) continue;
+    const { oneOf } = parent.fields.find((f) => f.name === field.selector!.field)!;
+    const constant = constantOf(selector.value, oneOf, context);
+    const member = constant === undefined ? undefined : field.selector.members[constant];
+    yield { path, located, selector, constant, member };
+  }
+}
+
+/** Whether a field lies in no union, or in the member of it that the kernel reads. */
+export function isRead(view: PayloadView, path: string, context: RuleContext): boolean {
+  for (const union of unionsOf(view, context))
+    if (path.startsWith(`${union.path}.`) && !path.startsWith(`${union.path}.${union.member}.`)) return false;
+  return true;
+}
+
+/** Whether the kernel reads this struct from its caller, and so may refuse what is in it. */
+export const isArgument = (view: PayloadView, { file: { generation } }: RuleContext): boolean =>
+  [...generation.kinds.values(), ...generation.ioctls.values()].some(({ struct }) => struct === view.struct.name);
