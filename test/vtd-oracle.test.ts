@@ -55,6 +55,8 @@ const pasidEntry = fc.record({
 const machine = fc.record({
   first: fc.array(tablePage(firstEntry), { minLength: POOL, maxLength: POOL }),
   second: fc.array(tablePage(secondEntry), { minLength: POOL, maxLength: POOL }),
+  /** Rights of the straight second stage, page by page. */
+  rights: fc.array(often(fc.constant(7n), fc.constantFrom(5n, 6n, 3n, 0n), 8), { minLength: POOL, maxLength: POOL }),
   pasid: pasidEntry,
   context: often(fc.constant(0n), oneBit),
   haw: fc.constantFrom(52, 46, 39),
@@ -87,7 +89,7 @@ function build(m: Machine) {
   // A straight second stage in 4 levels at the top of the pool, for walks that get further.
   const straight = POOL_AT + 0x10_0000n;
   for (let level = 0; level < 4; level++) set(straight + BigInt(level) * 0x1000n, (straight + BigInt(level + 1) * 0x1000n) | 0x7n);
-  for (let n = 0; n < POOL; n++) set(straight + 0x4000n + BigInt(8 * n), (GUEST_AT + BigInt(n) * 0x1000n) | 0x7n);
+  for (let n = 0; n < POOL; n++) set(straight + 0x4000n + BigInt(8 * n), (GUEST_AT + BigInt(n) * 0x1000n) | m.rights[n]!);
   m.first.forEach((entries, n) => {
     entries.forEach((value, i) => set(GUEST_AT + BigInt(n) * 0x1000n + BigInt(8 * INDICES[i]!), value));
   });
@@ -142,22 +144,23 @@ test('the engine and the slow walk agree on random tables', () => {
       seen.set(slow.fault ?? 'ok', (seen.get(slow.fault ?? 'ok') ?? 0) + 1);
       const request = new Request({ sid: Number(SID), pasid: withPasid ? 3 : -1, address: asked, access: ACCESS[want], privileged });
       const peeked = unit.peek(request);
-      expect(comparable(peeked)).toEqual(expected(slow, withPasid ? peeked.config : slow.configReads));
+      expect(comparable(peeked)).toEqual(expected(slow));
       expect([peeked.refs, peeked.config]).toEqual([slow.reads, slow.configReads]);
 
       unit.iotlb.clear();
       const cold = unit.translate(request);
-      expect(comparable(cold)).toEqual(expected(slow, cold.config));
+      expect(comparable(cold)).toEqual(expected(slow));
       expect([cold.refs, cold.stale]).toEqual([slow.reads, 0]);
       memory = new Map([...memory, ...slow.updates]);
-      for (const [at, value] of memory) expect([at, unit.mem.read64(at)]).toEqual([at, value]);
+      expect([...memory].filter(([at, value]) => unit.mem.read64(at) !== value)).toEqual([]);
 
       const warm = unit.translate(request);
       expect([warm.ok, warm.fault, warm.stale]).toEqual([cold.ok, cold.fault, 0]);
       if (slow.fault === null) expect([warm.refs, warm.hpa]).toEqual([0, slow.hpa]);
     }
   });
-  fc.assert(property, { numRuns: 4000, seed: 20_240_917 });
+  fc.assert(property, { numRuns: 2000, seed: 20_240_917 });
+  console.log([...seen].sort((a,b)=>b[1]-a[1]).join(' '));
   expect(seen.get('ok')).toBeGreaterThan(500);
   for (const name of ['SFS.2', 'SFS.3', 'SFS.8', 'SSS.2', 'SSS.3', 'SGN.1', 'SGN.2', 'SGN.3', 'SGN.6', 'SPT.3', 'SPT.4', 'SPT.5', 'SPT.6'])
     expect([name, (seen.get(name) ?? 0) > 3]).toEqual([name, true]);
@@ -168,9 +171,10 @@ const comparable = (r: { ok: boolean; reason: { name: string } | undefined; hpa:
     ? { fault: null, hpa: r.hpa, lg2: r.lg2, rights: r.grants & 7 }
     : { fault: r.reason?.name, hpa: 0n, lg2: 0, rights: 0 };
 
-const expected = (slow: SlowAnswer, _config: number) => ({
+const expected = (slow: SlowAnswer) => ({
   fault: slow.fault,
   hpa: slow.hpa,
   lg2: slow.pageLg2,
   rights: (slow.read ? 1 : 0) | (slow.write ? 2 : 0) | (slow.execute ? 4 : 0),
 });
+

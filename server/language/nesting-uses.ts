@@ -50,12 +50,6 @@ export function* predict(
   for (const use of uses) yield { ...finding, use };
 }
 
-/** A field's value: 0 when it is not set, undefined when only a run knows it. */
-export function valueOf(view: PayloadView, path: string): bigint | undefined {
-  const field = view.fields.get(path);
-  return field ? field.value : 0n;
-}
-
 /** Whether the payload gives the field itself, rather than its base. */
 export const isOwn = (view: PayloadView, field: FieldView): boolean =>
   field.file === view.file && view.payload.start <= field.expr.start && field.expr.end <= view.payload.end;

@@ -2,12 +2,12 @@
  * What becomes of PASIDs in a scenario, worked out without running it: allocated, bound, unbound, freed, step by step.
  * It follows straight lines only and stops where it is no longer sure; rules say nothing about what lies behind.
  */
-import { encodePayload, type Image, Names } from '../../engine/index.ts';
+import { encodePayload, evaluate, type Image, isNoValue, Names } from '../../engine/index.ts';
 import { isNestingContainer, type Operation, operationOf, submitted } from './nesting-uses.ts';
 import { requestOf } from './pasid-requests.ts';
 import type { FieldView, PayloadView, RuleContext } from './rules/rule.ts';
 import { boundBy, namesBoundIn, stepsOf } from './scenario-names.ts';
-import type { Expr, ScenarioDecl, Step, SubmitStep } from './syntax.ts';
+import type { Expr, LetStep, ScenarioDecl, Step, SubmitStep } from './syntax.ts';
 
 /** How far a PASID is; `maybe` where the scenario itself leaves it open. */
 export type PasidState = 'never allocated' | 'allocated' | 'bound' | 'unbound' | 'freed' | 'maybe';
@@ -28,8 +28,15 @@ export interface PasidEvent {
 
 /** The binds and unbinds of a scenario up to the point where it is no longer clear what happens. */
 export function pasidEvents(scenario: ScenarioDecl, context: RuleContext): readonly PasidEvent[] {
-  return isNestingContainer(context) ? new Flow(scenario, context).run() : [];
+  const known = flows.get(context) ?? new Map<ScenarioDecl, readonly PasidEvent[]>();
+  flows.set(context, known);
+  const events = known.get(scenario) ?? (isNestingContainer(context) ? new Flow(scenario, context).run() : []);
+  known.set(scenario, events);
+  return events;
 }
+
+/** Several rules ask for the same flow. */
+const flows = new WeakMap<RuleContext, Map<ScenarioDecl, readonly PasidEvent[]>>();
 
 /** Whether a step says that it fails with this errno, that it succeeds, or something that leaves room for both. */
 function claimOf(step: SubmitStep): { readonly succeeds: boolean; readonly errnos: readonly string[] | 'any' } {
@@ -91,6 +98,7 @@ class Flow {
       default:
         if (!HARMLESS_STEPS.has(step.kind)) return false;
         this.#forget(step);
+        if (step.kind === 'let') this.#let(step);
         return true;
     }
   }
@@ -99,12 +107,16 @@ class Flow {
     if (step.to) return step.to.kind === 'name' && HARMLESS.includes(step.to.name);
     const view = submitted({ step }, this.#context);
     if (!view) return false;
-    this.#forget(step);
-    const operation = operationOf(view);
-    if (operation === 'flush') return true;
-    if (operation) return this.#carry(step, operation, view.data);
     if (view.struct.name === 'vfio_iommu_type1_pasid_request') return this.#request(step, view);
-    return view.struct.name === 'vfio_iommu_type1_info';
+    const operation = operationOf(view);
+    const clear = operation === 'bind' || operation === 'unbind' ? this.#carry(step, operation, view.data) : true;
+    this.#forget(step);
+    return clear && (operation !== undefined || view.struct.name === 'vfio_iommu_type1_info');
+  }
+
+  #let(step: LetStep): void {
+    const value = evaluate(step.value, this.#names.scope());
+    if (!isNoValue(value)) this.#names.locals.set(step.name.text, { value });
   }
 
   /** A name that is bound anew no longer stands for the PASID it stood for. */
@@ -118,6 +130,7 @@ class Flow {
   #request(step: SubmitStep, view: PayloadView): boolean {
     const request = requestOf(view);
     const image = this.#encode(view);
+    this.#forget(step);
     const { succeeds, errnos } = claimOf(step);
     if (!request || image.troubles.length > 0) return false;
     if (!succeeds) {
@@ -167,7 +180,7 @@ class Flow {
   }
 
   #carry(step: SubmitStep, operation: 'bind' | 'unbind', data: PayloadView | undefined): boolean {
-    if (data?.struct.name !== 'iommu_gpasid_bind_data') return true;
+    if (data?.struct.name !== 'iommu_gpasid_bind_data') return false;
     const image = this.#encode(data);
     if (image.troubles.length > 0) return false;
     const given = exprAt(image, 'hpasid');

@@ -1,5 +1,5 @@
-import type { Span } from './syntax.ts';
 import type { PayloadView, RuleContext } from './rules/rule.ts';
+import type { Span } from './syntax.ts';
 
 export type Request = 'alloc' | 'free';
 

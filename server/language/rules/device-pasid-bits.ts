@@ -52,7 +52,12 @@ scenario "s" {
     if (!device || moves) return;
     const what = view.payload.name?.text ?? 'this page table';
     const message = `${what} is bound on ${device.name}, which offers ${count(device.pasidBits, 'PASID bit')}, but the driver wants ${FULL_BITS} of every device`;
-    const related = machineLine(context, { word: 'device', name: device.name }, 'pasid', `${device.name} is declared here`);
+    const related = machineLine(
+      context,
+      { word: 'device', name: device.name },
+      'pasid',
+      `${device.name} is declared here`,
+    );
     yield* predict(view, 'bind', context, atTitle(view, message, { predicts: CHECKS.bindDevicePasids, related }));
   },
 });

@@ -1,5 +1,5 @@
-import { PASID_ENTRY } from '../../../engine/models/vtd/structures.ts';
 import { hexGrouped } from '../../../engine/index.ts';
+import { PASID_ENTRY } from '../../../engine/models/vtd/structures.ts';
 import { predict } from '../nesting-uses.ts';
 import { atValue, type Finding, rule } from './rule.ts';
 

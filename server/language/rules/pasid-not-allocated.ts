@@ -1,7 +1,7 @@
 import { CHECKS } from '../../../engine/index.ts';
+import type { Related } from '../diagnostic.ts';
 import { mayFailWith, type PasidEvent, pasidEvents } from '../pasid-flow.ts';
 import { requestedRanges } from '../pasid-requests.ts';
-import type { Related } from '../diagnostic.ts';
 import { type Finding, rule } from './rule.ts';
 
 const LIMIT = 0x10_0000n;
@@ -67,7 +67,10 @@ scenario "s" {
       yield {
         at: step.payload,
         file: context.resolved.file,
-        message: state === 'freed' ? afterFree(event) : `${operation} uses ${pasid}, which this scenario has not allocated; submit a pasid_request as NAME first and write hpasid = NAME`,
+        message:
+          state === 'freed'
+            ? afterFree(event)
+            : `${operation} uses ${pasid}, which this scenario has not allocated; submit a pasid_request as NAME first and write hpasid = NAME`,
         predicts: operation === 'bind' ? CHECKS.bindNoPasid : CHECKS.unbindNoPasid,
         use: { scenario, step },
         related: related(event, context.resolved.file),

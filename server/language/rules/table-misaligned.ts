@@ -1,4 +1,4 @@
-import { evaluate, findFormat, hexGrouped, sizeText, Names, WIDEST_LIMITS } from '../../../engine/index.ts';
+import { evaluate, findFormat, hexGrouped, Names, sizeText, WIDEST_LIMITS } from '../../../engine/index.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({

@@ -1,0 +1,52 @@
+import type { Declaration, Expr, Step, Visitor } from './syntax.ts';
+import { visitDeclaration, visitStep } from './syntax.ts';
+
+/** Every name that a declaration refers to, wherever it is declared. */
+export function namesUsedIn(declaration: Declaration): Set<string> {
+  const names = new Set<string>();
+  visitDeclaration(declaration, collector(names));
+  return names;
+}
+
+/** Every name that a step refers to, the steps inside it included. */
+export function namesUsedInStep(step: Step): Set<string> {
+  const names = new Set<string>();
+  visitStep(step, collector(names));
+  return names;
+}
+
+function collector(names: Set<string>): Visitor {
+  return {
+    payload: ({ base }) => {
+      if (base) names.add(base.text);
+    },
+    expr: (expr) => {
+      const name = referredTo(expr);
+      if (name !== undefined) names.add(name);
+    },
+    step: (step) => {
+      if (step.kind === 'map' || step.kind === 'unmap' || step.kind === 'protect') names.add(step.table.text);
+      else if (step.kind === 'fd') names.add(step.buffer.text);
+      else if (step.kind === 'write-reg') names.add(step.register.object.text);
+    },
+    outcome: (outcome) => {
+      // `NAME.field == V`, or a name alone; a field of the payload itself is no reference, but does no harm here.
+      if (outcome.kind === 'field') names.add(outcome.path[0]!.text);
+    },
+  };
+}
+
+function referredTo(expr: Expr): string | undefined {
+  switch (expr.kind) {
+    case 'name':
+      return expr.name;
+    case 'member':
+      return expr.object.text;
+    case 'address-of':
+      return expr.name.text;
+    case 'sizeof':
+      return expr.name?.text;
+    default:
+      return undefined;
+  }
+}
