@@ -36,6 +36,18 @@ export interface FileRun {
   readonly results: readonly ScenarioResult[];
 }
 
+/** Errors and warnings; what is only worth a hint may stand in a file that means it. */
+export const complaints = ({ findings }: FileRun): string[] =>
+  findings.filter((finding) => / (error|warning) /.test(finding));
+
+/** Why scenarios did not pass, one line per failed step, or per scenario that failed outside of any. */
+export const failures = ({ text, results }: FileRun): string[] =>
+  results.flatMap(({ name, status, message, steps }) => {
+    const failed = steps.filter((result) => result.status !== 'passed');
+    const lines = failed.map((result) => `${name}:${lineAt(text, result.step.start)}: ${result.message}`);
+    return status === 'passed' || lines.length > 0 ? lines : [`${name}: ${status} ${message}`];
+  });
+
 export const runFile = (file: string): FileRun => runText(file, readFileSync(file, 'utf8'));
 
 export function runText(file: string, text: string): FileRun {
@@ -98,4 +110,3 @@ function outcome({ outcome, detail }: StepResult): string {
 const returned = (value: bigint): string => (value < 0n ? '' : `returned ${value}`);
 
 const commands = ({ issued = [] }: Detail): string[] => issued.map(describeCommand);
-

@@ -22,8 +22,8 @@ import {
   Request,
   secondStagePasidEntry,
   tornDownPasidEntry,
-  validateCaps,
   VtdUnit,
+  validateCaps,
 } from '../engine/models/vtd/index.ts';
 import { vtdFirstStage } from '../engine/pagetable/formats/vtd-first-stage.ts';
 import { vtdSecondStage } from '../engine/pagetable/formats/vtd-second-stage.ts';
@@ -80,7 +80,10 @@ function capsOf(given: Loose = {}) {
 function unitOf(input: Loose, context: Record<string, bigint | number> = {}) {
   const mem = new PhysMem();
   for (const [at, value] of Object.entries(input.memoryQwords ?? {})) mem.write64(BigInt(at), BigInt(value as string));
-  const put = (at: bigint, words: readonly bigint[]) => words.forEach((word, i) => mem.write64(at + BigInt(8 * i), word));
+  const put = (at: bigint, words: readonly bigint[]) =>
+    words.forEach((word, i) => {
+      mem.write64(at + BigInt(8 * i), word);
+    });
   const caps = capsOf(input.caps);
   put(ROOT + BigInt(SID >> 8) * 16n, [CONTEXTS | 1n, (CONTEXTS + 0x800n) | 1n]);
   const fields = { P: 1, PASIDE: 1, DTE: caps.DT, PRE: caps.DT, RID_PASID: PASID, PASIDDIRPTR: DIRECTORY, ...context };
@@ -138,7 +141,8 @@ describe('PASID entries', () => {
 
   test.each(of('pasid-entry-decode'))('$id is decoded', ({ input, expect: wanted }) => {
     const entry = decode(PASID_ENTRY, input.qwords.map(big));
-    for (const [name, value] of Object.entries(wanted)) expect([name, entry[name]]).toEqual([name, big(value as string)]);
+    for (const [name, value] of Object.entries(wanted))
+      expect([name, entry[name]]).toEqual([name, big(value as string)]);
     expect(hexes(encode(PASID_ENTRY, entry))).toEqual(input.qwords);
   });
 
@@ -163,7 +167,8 @@ describe('PASID entries', () => {
       expect([r.fault, r.reason?.name]).toEqual([int(wanted.faultReason), wanted.name]);
     } else {
       const entry = decode(CONTEXT_ENTRY, input.qwords.map(big));
-      for (const [name, value] of Object.entries(wanted.fields ?? {})) expect([name, entry[name]]).toEqual([name, big(value as string)]);
+      for (const [name, value] of Object.entries(wanted.fields ?? {}))
+        expect([name, entry[name]]).toEqual([name, big(value as string)]);
     }
   });
 });
@@ -233,9 +238,9 @@ describe('walks', () => {
       config: 4,
     });
     const writes = [...before].filter(([at, old]) => mem.read64(BigInt(at)) !== old);
-    expect(writes.map(([at, old]) => ({ hpa: at, old: hex(old), new: hex(mem.read64(BigInt(at))) })).sort(byPlace)).toEqual(
-      [...wanted.writes].sort(byPlace),
-    );
+    expect(
+      writes.map(([at, old]) => ({ hpa: at, old: hex(old), new: hex(mem.read64(BigInt(at))) })).sort(byPlace),
+    ).toEqual([...wanted.writes].sort(byPlace));
     const again = unit.translate(requestOf(input.request));
     expect([again.ok, again.refs, again.config, again.stale, hex(again.hpa)]).toEqual([true, 0, 0, 0, wanted.hpa]);
   });
@@ -269,7 +274,16 @@ describe('reference counts', () => {
       const mem = new PhysMem();
       let next = 0x100_0000n;
       const page = () => (next += 0x1000n);
-      const fill = (root: bigint, levels: number, leafLevel: number, address: bigint, leaf: bigint, table: bigint, base: bigint, to: (at: bigint) => bigint) => {
+      const fill = (
+        root: bigint,
+        levels: number,
+        leafLevel: number,
+        address: bigint,
+        leaf: bigint,
+        table: bigint,
+        base: bigint,
+        to: (at: bigint) => bigint,
+      ) => {
         let at = root;
         for (let level = levels - 1; ; level--) {
           const slot = at + 8n * ((address >> BigInt(12 + 9 * level)) & 511n);
@@ -304,7 +318,13 @@ describe('reference counts', () => {
       fill(fsRoot, fsLevels, LEAF[fsPage]!, va, 7n, 7n, 0x4000_0000n, guest);
       const offset = va & ((1n << BigInt(12 + 9 * LEAF[fsPage]!)) - 1n);
       map(0x4000_0000n + offset);
-      const entry = nestedPasidEntry({ did: 1, pwsnp: true, fsRoot, fsLevels, second: { root: ssRoot, levels: ssLevels } });
+      const entry = nestedPasidEntry({
+        did: 1,
+        pwsnp: true,
+        fsRoot,
+        fsLevels,
+        second: { root: ssRoot, levels: ssLevels },
+      });
       const { unit } = unitOf({ pasidEntry: hexes(entry), caps: { mgaw: 57 } });
       copyInto(unit.mem, mem);
       const r = unit.translate(requestOf({ address: hex(va), op: 'write' }));
@@ -357,7 +377,34 @@ describe('descriptors', () => {
   const wordsOf = (d: Loose): bigint[] => {
     const fields: Record<string, bigint> = {};
     if (d.gran) fields.G = big(WORDS[`${d.type} ${d.gran}`]);
-    const names = { did: 'DID', pasid: 'PASID', sid: 'SID', fm: 'FM', am: 'AM', ih: 'IH', dr: 'DR', dw: 'DW', addr: 'ADDR', S: 'S', g: 'G', mip: 'MIP', pfsid: 'PFSID', index: 'IIDX', im: 'IM', sw: 'SW', fn: 'FN', if: 'IF', pd: 'PD', data: 'STDATA', status: 'STADDR', rid: 'RID', rc: 'RC', pp: 'PP', lpig: 'LPIG', prgi: 'PRGI' };
+    const names = {
+      did: 'DID',
+      pasid: 'PASID',
+      sid: 'SID',
+      fm: 'FM',
+      am: 'AM',
+      ih: 'IH',
+      dr: 'DR',
+      dw: 'DW',
+      addr: 'ADDR',
+      S: 'S',
+      g: 'G',
+      mip: 'MIP',
+      pfsid: 'PFSID',
+      index: 'IIDX',
+      im: 'IM',
+      sw: 'SW',
+      fn: 'FN',
+      if: 'IF',
+      pd: 'PD',
+      data: 'STDATA',
+      status: 'STADDR',
+      rid: 'RID',
+      rc: 'RC',
+      pp: 'PP',
+      lpig: 'LPIG',
+      prgi: 'PRGI',
+    };
     for (const [from, to] of Object.entries(names)) if (d[from] !== undefined) fields[to] = big(d[from]);
     if (d.order !== undefined) Object.assign(fields, deviceRange(big(d.addr), d.order));
     return encodeDescriptor(NAMES[d.type]!, fields);
@@ -370,10 +417,23 @@ describe('descriptors', () => {
   test.each(of('invalidate'))('$id leaves the right IOTLB lines', ({ input, expect: wanted }) => {
     const unit = new VtdUnit(new PhysMem(), makeCaps());
     for (const line of input.iotlb) {
-      unit.iotlb.put({ did: line.did, pasid: line.pasid, kind: line.pgtt, privileged: 0, page: big(line.addr), size: big(line.size), hpa: BigInt(line.id.charCodeAt(0)) << 32n });
+      unit.iotlb.put({
+        did: line.did,
+        pasid: line.pasid,
+        kind: line.pgtt,
+        privileged: 0,
+        page: big(line.addr),
+        size: big(line.size),
+        hpa: BigInt(line.id.charCodeAt(0)) << 32n,
+      });
     }
     expect(unit.invalidate(wordsOf(input.descriptor)).ok).toBe(true);
-    expect(unit.iotlb.list().map(({ hpa }) => String.fromCharCode(Number(hpa >> 32n))).sort()).toEqual(wanted.survivors);
+    expect(
+      unit.iotlb
+        .list()
+        .map(({ hpa }) => String.fromCharCode(Number(hpa >> 32n)))
+        .sort(),
+    ).toEqual(wanted.survivors);
   });
 
   test.each(of('invalidate-pasid-cache'))('$id leaves the right PASID lines', ({ input, expect: wanted }) => {
@@ -381,7 +441,8 @@ describe('descriptors', () => {
     for (const { sid, pasid, did } of input.pasidCache) unit.pasidCache.fill(int(sid), pasid, did);
     unit.invalidate(wordsOf(input.descriptor));
     const left = unit.pasidCache.list();
-    const survives = (line: Loose) => left.some(({ sid, pasid, did }) => sid === int(line.sid) && pasid === line.pasid && did === line.did);
+    const survives = (line: Loose) =>
+      left.some(({ sid, pasid, did }) => sid === int(line.sid) && pasid === line.pasid && did === line.did);
     expect(input.pasidCache.filter(survives).map(({ id }: Loose) => id)).toEqual(wanted.survivors);
   });
 
@@ -390,18 +451,30 @@ describe('descriptors', () => {
     for (const { sid } of input.contextCache) unit.contextCache.fill(int(sid));
     unit.invalidate(wordsOf(input.descriptor));
     const left = unit.contextCache.list().map(({ sid }) => sid);
-    expect(input.contextCache.filter(({ sid }: Loose) => left.includes(int(sid))).map(({ id }: Loose) => id)).toEqual(wanted.survivors);
+    expect(input.contextCache.filter(({ sid }: Loose) => left.includes(int(sid))).map(({ id }: Loose) => id)).toEqual(
+      wanted.survivors,
+    );
   });
 
   test.each(of('invalidate-dev-tlb'))('$id leaves the right device-TLB lines', ({ input, expect: wanted }) => {
     const unit = new VtdUnit(new PhysMem(), makeCaps());
     const lg2 = (size: string) => Number(big(size)).toString(2).length - 1;
     for (const { sid, pasid, addr, size } of input.deviceTlb) {
-      unit.deviceTlb.fill(int(sid), pasid ?? -1, 0, Number(big(addr) >> 32n), Number(BigInt.asIntN(32, big(addr))), lg2(size));
+      unit.deviceTlb.fill(
+        int(sid),
+        pasid ?? -1,
+        0,
+        Number(big(addr) >> 32n),
+        Number(BigInt.asIntN(32, big(addr))),
+        lg2(size),
+      );
     }
     unit.invalidate(wordsOf(input.descriptor));
     const left = unit.deviceTlb.list();
-    const survives = (line: Loose) => left.some(({ sid, pasid, page }) => sid === int(line.sid) && pasid === (line.pasid ?? -1) && page === big(line.addr));
+    const survives = (line: Loose) =>
+      left.some(
+        ({ sid, pasid, page }) => sid === int(line.sid) && pasid === (line.pasid ?? -1) && page === big(line.addr),
+      );
     expect(input.deviceTlb.filter(survives).map(({ id }: Loose) => id)).toEqual(wanted.survivors);
   });
 });
@@ -424,7 +497,16 @@ describe('fault reporting', () => {
   test.each(of('fault-log'))('$id', ({ input, expect: wanted }) => {
     const log = new FaultLog(input.nfr);
     for (const { sid, fr } of input.events)
-      log.record({ sid: int(sid), pasid: -1, address: 0n, reason: int(fr), access: 'read', execute: false, privileged: false, at: 0 });
+      log.record({
+        sid: int(sid),
+        pasid: -1,
+        address: 0n,
+        reason: int(fr),
+        access: 'read',
+        execute: false,
+        privileged: false,
+        at: 0,
+      });
     const recorded = log.registers.flatMap((record, index) =>
       record ? [{ index, sid: hex((record[1]! >> 0n) & 0xffffn), fr: hex((record[1]! >> 32n) & 0xffn) }] : [],
     );

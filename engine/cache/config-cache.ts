@@ -78,10 +78,8 @@ export class ContextCache {
 /** Decoded PASID entries, tagged by source id and PASID; the domain id takes part in invalidation only. */
 export class PasidCache {
   readonly table = new LineTable();
-  /** The line found last: devices send many requests under one PASID. */
-  #lastSid = -1;
-  #lastPasid = -1;
-  #lastAt = -1;
+  /** Rises whenever a line comes, goes or changes its rights, so that copies of a line know when they are out of date. */
+  changes = 0;
 
   get lines(): Int32Array {
     return this.table.lines;
@@ -92,22 +90,16 @@ export class PasidCache {
   }
 
   clear(): number {
-    this.#lastSid = -1;
+    this.changes++;
     return this.table.clear();
   }
 
   find(sid: number, pasid: number): number {
-    if (sid === this.#lastSid && pasid === this.#lastPasid) return this.#lastAt;
-    const at = this.table.find(sid, pasid, 0, 0);
-    if (at < 0) return -1;
-    this.#lastSid = sid;
-    this.#lastPasid = pasid;
-    this.#lastAt = at;
-    return at;
+    return this.table.find(sid, pasid, 0, 0);
   }
 
   fill(sid: number, pasid: number, did: number): number {
-    this.#lastSid = -1;
+    this.changes++;
     const found = this.table.find(sid, pasid, 0, 0);
     const at = found >= 0 && this.lines[found + PasidEntry.Did] === did ? found : this.table.append(sid, pasid, 0, 0);
     this.lines[at + PasidEntry.Did] = did;
@@ -116,7 +108,7 @@ export class PasidCache {
 
   removeDomain(did: number): number {
     const before = this.size;
-    this.#lastSid = -1;
+    this.changes++;
     for (const at of this.table.offsets()) if (this.lines[at + PasidEntry.Did] === did) this.table.kill(at);
     return before - this.size;
   }
@@ -124,7 +116,7 @@ export class PasidCache {
   /** PASID-selective within a domain, whatever the source id. */
   removePasid(did: number, pasid: number): number {
     const before = this.size;
-    this.#lastSid = -1;
+    this.changes++;
     for (const at of this.table.offsets())
       if (this.lines[at + PasidEntry.Did] === did && this.lines[at + 1] === pasid) this.table.kill(at);
     return before - this.size;

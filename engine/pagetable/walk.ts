@@ -17,9 +17,34 @@ export type Stop = (typeof Stop)[keyof typeof Stop];
 export const STEP_WORDS = 4;
 /** Words per remembered page: low and high half of its address, index of its first word. */
 const SEEN_WORDS = 4;
+const BANK_WORDS = 8 * SEEN_WORDS;
+const FIRST_BANK = 0;
+const TABLE_BANK = BANK_WORDS;
+const PAGE_BANK = 2 * BANK_WORDS;
 const PAGE_MASK = ~0xfff;
 /** The longest walk: five stage-1 entries, each behind five stage-2 entries, and five more for the page. */
 const MAX_STEPS = 5 * 6 + 5;
+
+/**
+ * The masks of a format that decide most entries at once. An entry above level 0 that has none of `special` names a
+ * table and has no reserved bit; only the others need the masks of their own level.
+ */
+class Masks {
+  readonly format: Format;
+  readonly specialLo: number;
+  readonly specialHi: number;
+  readonly leafLo: number;
+  readonly leafHi: number;
+
+  constructor(format: Format) {
+    this.format = format;
+    const union = (...lists: Int32Array[]): number => lists.flatMap((list) => [...list]).reduce((a, b) => a | b, 0);
+    this.specialLo = union(format.leafBit, format.reservedTableLo.subarray(1));
+    this.specialHi = union(format.reservedTableHi.subarray(1));
+    this.leafLo = format.reservedLeafLo[0]!;
+    this.leafHi = format.reservedLeafHi[0]!;
+  }
+}
 
 /** Packs what a step read: stage in bits 7:4, level in bits 3:0. */
 export const stepStage = (what: number): number => what >> 4;
@@ -80,10 +105,16 @@ export class Walker {
   readonly path = new Int32Array(MAX_STEPS * STEP_WORDS);
 
   /**
-   * The table page that stage 2 read last at each level, and its place in memory. One nested walk reads the same upper
-   * tables again and again; a page that exists never moves, so nothing needs to be forgotten.
+   * The table page read last at each level, and its place in memory: once for stage 1, and for stage 2 apart for the
+   * places of stage-1 entries and for pages. Walks read the same upper tables again and again; a page that exists never
+   * moves, so nothing needs to be forgotten.
    */
-  readonly #pages = new Int32Array(8 * SEEN_WORDS).fill(1);
+  readonly #pages = new Int32Array(3 * BANK_WORDS).fill(1);
+
+  /** Masks of the formats seen so far; a unit has a handful. */
+  readonly #masks: Masks[] = [];
+  #masks1: Masks | null = null;
+  #masks2: Masks | null = null;
 
   constructor(mem: PhysMem) {
     this.mem = mem;
@@ -109,6 +140,9 @@ export class Walker {
     const mem = this.mem;
     const words = mem.words;
     const entries = this.entries1;
+    const pages = this.#pages;
+    let masks = this.#masks1;
+    if (masks === null || masks.format !== format) masks = this.#masks1 = this.#masksOf(format);
     let level = format.levels - 1;
     let shift = format.granuleLg2 + format.bitsPerLevel * level;
     let tableHi = this.root1Hi;
@@ -120,7 +154,7 @@ export class Walker {
       let entryLo = tableLo | ((bitsFrom(hi, lo, shift) & format.indexMask) << 3);
       this.stopLevel = level;
       if (nested) {
-        if (!this.second(entryHi, entryLo)) return false;
+        if (!this.second(entryHi, entryLo, TABLE_BANK)) return false;
         const rights = this.and2;
         if ((rights & readBit) === 0) return this.#stopped(Stop.TableUnreadable, 2);
         this.tableRights[level] = rights;
@@ -128,15 +162,27 @@ export class Walker {
         entryHi = this.out2Hi;
         entryLo = this.out2Lo;
       }
-      const at = mem.wordAt(entryHi, entryLo);
+      const seen = FIRST_BANK + level * SEEN_WORDS;
+      let at = 0;
+      if (pages[seen] === (entryLo & PAGE_MASK) && pages[seen + 1] === entryHi) {
+        at = pages[seen + 2]! | ((entryLo >>> 2) & 1023);
+      } else {
+        at = mem.wordAt(entryHi, entryLo);
+        if (at >= 1024) remember(pages, seen, entryHi, entryLo, at);
+      }
       entries[level] = at;
       if (this.recording) this.#record(this.steps, 0x10 | level, entryHi, entryLo, at);
       this.steps++;
       const valueLo = words[at]!;
       const valueHi = words[at + 1]!;
       if ((valueLo & format.presentMask) === 0) return this.#stopped(Stop.NotPresent, 1);
-      const leaf = level === 0 || (valueLo & format.leafBit[level]!) !== 0;
-      if (hasReserved(format, level, leaf, valueHi, valueLo)) return this.#stopped(Stop.Reserved, 1);
+      let leaf = level === 0;
+      if (leaf) {
+        if (((valueLo & masks.leafLo) | (valueHi & masks.leafHi)) !== 0) return this.#stopped(Stop.Reserved, 1);
+      } else if (((valueLo & masks.specialLo) | (valueHi & masks.specialHi)) !== 0) {
+        leaf = (valueLo & format.leafBit[level]!) !== 0;
+        if (hasReserved(format, level, leaf, valueHi, valueLo)) return this.#stopped(Stop.Reserved, 1);
+      }
       and &= valueLo;
       orHi |= valueHi;
       tableHi = valueHi & format.addressHi;
@@ -159,12 +205,15 @@ export class Walker {
     }
   }
 
-  /** Walks stage 2 for one address: a page, or the place of a stage-1 entry. */
-  second(hi: number, lo: number): boolean {
+  /** Walks stage 2 for one address: a page, or (in the bank for tables) the place of a stage-1 entry. */
+  second(hi: number, lo: number, bank = PAGE_BANK): boolean {
     const format = this.format2!;
     const mem = this.mem;
     const words = mem.words;
     const recording = this.recording;
+    let masks = this.#masks2;
+    if (masks === null || masks.format !== format) masks = this.#masks2 = this.#masksOf(format);
+    const { specialLo, specialHi } = masks;
     const pages = this.#pages;
     if (exceeds(hi, this.inputBits2)) return this.#stopped(Stop.OutOfRange, 2);
     const { presentMask, addressHi, addressLo, indexMask, bitsPerLevel } = format;
@@ -176,17 +225,13 @@ export class Walker {
     let steps = this.steps;
     for (;;) {
       const entryLo = tableLo | ((bitsFrom(hi, lo, shift) & indexMask) << 3);
-      const seen = level * SEEN_WORDS;
+      const seen = bank + level * SEEN_WORDS;
       let at = 0;
       if (pages[seen] === (entryLo & PAGE_MASK) && pages[seen + 1] === tableHi) {
         at = pages[seen + 2]! | ((entryLo >>> 2) & 1023);
       } else {
         at = mem.wordAt(tableHi, entryLo);
-        if (at >= 1024) {
-          pages[seen] = entryLo & PAGE_MASK;
-          pages[seen + 1] = tableHi;
-          pages[seen + 2] = at & ~1023;
-        }
+        if (at >= 1024) remember(pages, seen, tableHi, entryLo, at);
       }
       if (recording) this.#record(steps, 0x20 | level, tableHi, entryLo, at);
       steps++;
@@ -196,8 +241,14 @@ export class Walker {
         this.steps = steps;
         return this.#stopped(Stop.NotPresent, 2);
       }
-      const leaf = level === 0 || (valueLo & format.leafBit[level]!) !== 0;
-      if (hasReserved(format, level, leaf, valueHi, valueLo)) {
+      let leaf = level === 0;
+      let reserved = false;
+      if (leaf) reserved = ((valueLo & masks.leafLo) | (valueHi & masks.leafHi)) !== 0;
+      else if (((valueLo & specialLo) | (valueHi & specialHi)) !== 0) {
+        leaf = (valueLo & format.leafBit[level]!) !== 0;
+        reserved = hasReserved(format, level, leaf, valueHi, valueLo);
+      }
+      if (reserved) {
         this.steps = steps;
         return this.#stopped(Stop.Reserved, 2);
       }
@@ -220,6 +271,12 @@ export class Walker {
     }
   }
 
+  #masksOf(format: Format): Masks {
+    let masks = this.#masks.find((known) => known.format === format);
+    if (!masks) this.#masks.push((masks = new Masks(format)));
+    return masks;
+  }
+
   #record(step: number, what: number, hi: number, lo: number, at: number): void {
     const path = this.path;
     path[step * STEP_WORDS] = what;
@@ -233,6 +290,12 @@ export class Walker {
     this.stopStage = stage;
     return false;
   }
+}
+
+function remember(pages: Int32Array, seen: number, hi: number, lo: number, at: number): void {
+  pages[seen] = lo & PAGE_MASK;
+  pages[seen + 1] = hi;
+  pages[seen + 2] = at & ~1023;
 }
 
 /** A leaf bit at a level that has no leaves is reserved whatever the format's masks say. */

@@ -36,7 +36,21 @@ export function judge(
 ): Verdict {
   if (happened.problem !== undefined) return failed(happened.problem);
   if (happened.detail.staleCause?.breach)
-    return failed(`breach: a stale translation reached memory that has a new owner, ${staleText(happened.detail)}`);
+    return failed(
+      `breach: a stale translation reached memory that has a new owner, whatever was expected; ${staleText(happened.detail)}`,
+    );
+  const verdict = judgeGroups(expectation, happened, scope, fieldScope);
+  // Whatever else went wrong, a stale translation is the likeliest reason for it.
+  if (verdict.passed || !happened.detail.stale || verdict.message.includes(staleText(happened.detail))) return verdict;
+  return failed(`${verdict.message}; ${staleText(happened.detail)}`);
+}
+
+function judgeGroups(
+  expectation: Expectation | undefined,
+  happened: Happened,
+  scope: Scope,
+  fieldScope: Scope,
+): Verdict {
   if (!expectation) return judgeGroup([], happened, scope, fieldScope);
   const verdicts = expectation.groups.map((group) => judgeGroup(group, happened, scope, fieldScope));
   return verdicts.find((v) => v.passed) ?? failed([...new Set(verdicts.map((v) => v.message))].join('; or '));
@@ -298,8 +312,12 @@ export function hiddenText(detail: Detail): string {
   return `hidden ${detail.hidden}: the call returned 0 although ${refusalText(detail)}; the caller cannot see it`;
 }
 
+/** What kept a stale translation, what was edited, what a walk gives now and what would have covered it. */
 export const staleText = (detail: Detail): string => {
   const cause = detail.staleCause;
-  if (!cause) return 'a stale translation was used';
-  return `STALE: the ${cause.cache} entry (${cause.tag}) is not what a walk gives now: ${cause.now}`;
+  if (!cause) return 'STALE: a translation was used that a walk would not give now';
+  const edited = cause.entry ? `; ${cause.entry} was edited and not invalidated` : '';
+  const missed = cause.missed.length > 0 ? `; ${cause.missed.map((m) => m.what).join(', ')} did not reach it` : '';
+  const covers = cause.remedyText ? `; ${cause.remedyText} would have covered it` : '';
+  return `STALE: the ${cause.cache} still held ${cause.tag}${edited}; a walk now gives ${cause.now}${missed}${covers}`;
 };

@@ -45,17 +45,32 @@ export interface LiveNames {
 export class Names implements PayloadContext {
   readonly file: ScenarioFile;
   readonly locals = new Map<string, Bound>();
+  /** Payloads encoded so far, in a scope whose names never change their meaning. */
+  readonly images: Map<Payload, Image> | undefined;
   readonly #live: LiveNames | undefined;
   readonly #runtime: ReadonlySet<string>;
   readonly #letting = new Set<string>();
   #plain: Scope | undefined;
+  /** Scopes by the size of the payload; few sizes exist. */
+  readonly #sized = new Map<bigint, Scope>();
   readonly #lets = new Map<string, Value | NoValue>();
 
-  /** @param runtime names that scenarios bind, for a static scope */
-  constructor(file: ScenarioFile, live?: LiveNames, runtime: ReadonlySet<string> = new Set()) {
+  /** @param runtime names that scenarios bind, for a static scope; it may grow while a check follows a scenario */
+  constructor(
+    file: ScenarioFile,
+    live?: LiveNames,
+    runtime: ReadonlySet<string> = new Set(),
+    images?: Map<Payload, Image>,
+  ) {
     this.file = file;
     this.#live = live;
     this.#runtime = runtime;
+    this.images = images;
+  }
+
+  /** A static scope that encodes each payload once. Neither locals nor `runtime` may change in it. */
+  static lasting(file: ScenarioFile, runtime: ReadonlySet<string>): Names {
+    return new Names(file, undefined, runtime, new Map());
   }
 
   get generation(): Generation {
@@ -72,7 +87,12 @@ export class Names implements PayloadContext {
       this.#plain ??= this.#makeScope();
       return this.#plain;
     }
-    return { ...this.scope(), self };
+    let sized = this.#sized.get(self);
+    if (!sized) {
+      sized = { ...this.scope(), self };
+      this.#sized.set(self, sized);
+    }
+    return sized;
   }
 
   #makeScope(): Scope {

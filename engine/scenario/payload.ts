@@ -43,7 +43,7 @@ export interface Image {
   /** Values that only a run makes; empty when the bytes are complete. */
   readonly later: readonly NoValue[];
   /** The payload in its flexible `data`, when that is one. */
-  readonly embedded?: Image;
+  readonly embedded: Image | undefined;
 }
 
 export interface PayloadContext {
@@ -51,6 +51,8 @@ export interface PayloadContext {
   payload(name: string): Declared<Payload> | undefined;
   /** The scope for a payload's expressions. */
   scope(self: bigint | undefined, file: string): Scope;
+  /** Where names never change their meaning, the payloads encoded so far. */
+  readonly images?: Map<Payload, Image> | undefined;
 }
 
 const MAX_DEPTH = 16;
@@ -89,8 +91,17 @@ export const isNoStruct = (s: Struct | NoStruct | undefined): s is NoStruct => s
 
 /** Encodes a payload. Total: what cannot be evaluated is left 0 and reported. */
 export function encodePayload(declared: Declared<Payload>, context: PayloadContext, depth = 0): Image {
-  return new Encoder(declared, context, depth).image();
+  const known = context.images?.get(declared.node);
+  if (known) return known;
+  const image = new Encoder(declared, context, depth).image();
+  // Deeper down a payload that contains itself is cut off, which is not how it looks from outside.
+  if (depth === 0) context.images?.set(declared.node, image);
+  return image;
 }
+
+/** Most payloads have neither troubles nor values that wait; they share these, which nobody writes to. */
+const NONE: readonly never[] = Object.freeze([]);
+const NO_BYTES = new Uint8Array(0);
 
 class Encoder {
   readonly #payload: Payload;
@@ -98,9 +109,11 @@ class Encoder {
   readonly #context: PayloadContext;
   readonly #depth: number;
   readonly #entries: Entry[] = [];
-  readonly #troubles: Trouble[] = [];
-  readonly #later: NoValue[] = [];
-  #bytes = new Uint8Array(0);
+  #troubles: readonly Trouble[] = NONE;
+  #later: readonly NoValue[] = NONE;
+  #scope: Scope | undefined;
+  #scopeFile = '';
+  #bytes = NO_BYTES;
   #embedded: Image | undefined;
   #size = 0n;
 
@@ -113,15 +126,15 @@ class Encoder {
 
   image(): Image {
     const struct = this.#encode();
-    const image = {
+    return {
       payload: this.#payload,
       struct,
       bytes: this.#bytes,
       entries: this.#entries,
       troubles: this.#troubles,
       later: this.#later,
+      embedded: this.#embedded,
     };
-    return this.#embedded ? { ...image, embedded: this.#embedded } : image;
   }
 
   #encode(): Struct | undefined {
@@ -235,10 +248,7 @@ class Encoder {
     element: string,
   ): void {
     for (const init of inits) {
-      const found = locate(
-        struct,
-        init.path.map((p) => p.text),
-      );
+      const found = init.path.length === 1 ? member(struct, init.path[0]!.text) : locate(struct, texts(init.path));
       if ('missing' in found) {
         const name = init.path[found.missing]!;
         const near = nearest(name.text, found.parent?.fields.map((f) => f.name) ?? []);
@@ -269,41 +279,56 @@ class Encoder {
   }
 
   #store(field: Field, offset: number, path: string, init: FieldInit, expr: Expr, file: string): void {
-    const entry = { path, field, offset, init, nameSpan: nameSpan(init), expr, file };
-    if (field.kind === 'flex') {
-      this.#entries.push({ ...entry, value: undefined });
-      return;
-    }
+    // The entry stands before those of what it holds.
+    const entry: Building = { path, field, offset, init, nameSpan: nameSpan(init), expr, value: undefined, file };
+    this.#entries.push(entry);
+    if (field.kind === 'flex') return;
     if (field.kind === 'struct' || field.kind === 'union') {
-      this.#entries.push({ ...entry, value: undefined });
       this.#storeStruct(field, offset, path, expr, file);
       return;
     }
-    const value = evaluate(expr, this.#context.scope(this.#size, file));
-    if (isNoValue(value)) {
-      this.#noValue(value, file);
-      this.#entries.push({ ...entry, value: undefined });
-      return;
-    }
-    const bits = field.size * 8;
+    const value = evaluate(expr, this.#scopeIn(file));
     if (typeof value === 'bigint') {
       if (field.kind === 'uint' || field.size <= 8 || value === 0n) {
-        if (!fits(value, bits))
+        if (MASKS[Math.min(8, field.size)]! < value && !fits(value, field.size * 8))
           this.#trouble(
             expr,
             'value-too-wide',
-            `0x${value.toString(16)} does not fit ${path}, which has ${bits} bits`,
+            `0x${value.toString(16)} does not fit ${path}, which has ${field.size * 8} bits`,
             file,
           );
-        putUint(this.#bytes, offset, field.size, value);
-        this.#entries.push({ ...entry, value: value & ((1n << BigInt(Math.min(64, bits))) - 1n) });
-      } else this.#trouble(expr, 'not-a-list', `${path} is a ${field.type}: a list or bytes are wanted`, file);
+        this.#putUint(offset, field.size, value);
+        entry.value = value & MASKS[Math.min(8, field.size)]!;
+      } else {
+        this.#entries.pop();
+        this.#trouble(expr, 'not-a-list', `${path} is a ${field.type}: a list or bytes are wanted`, file);
+      }
       return;
     }
-    this.#entries.push({ ...entry, value: undefined });
+    if (isNoValue(value)) {
+      this.#noValue(value, file);
+      return;
+    }
     if (field.kind === 'uint')
       this.#trouble(expr, 'not-a-number', `${path} is a ${field.type}: a number is wanted`, file);
     else this.#storeArray(field, offset, path, value, expr, file);
+  }
+
+  /** The scope of this payload's own expressions; its size is known by now. */
+  #scopeIn(file: string): Scope {
+    if (this.#scope === undefined || this.#scopeFile !== file) {
+      this.#scope = this.#context.scope(this.#size, file);
+      this.#scopeFile = file;
+    }
+    return this.#scope;
+  }
+
+  #putUint(offset: number, size: number, value: bigint): void {
+    // Small values, which most are, are stored without bigint arithmetic.
+    if (value <= 0xffn) {
+      this.#bytes[offset] = Number(value);
+      this.#bytes.fill(0, offset + 1, offset + size);
+    } else putUint(this.#bytes, offset, size, value);
   }
 
   #storeArray(
@@ -351,7 +376,7 @@ class Encoder {
         );
       return;
     }
-    this.#later.push(...image.later);
+    this.#later = joined(this.#later, image.later);
     this.#bytes.set(image.bytes.subarray(0, field.size), offset);
   }
 
@@ -370,8 +395,8 @@ class Encoder {
     if (image) {
       this.#embedded = image;
       // What is wrong inside a named payload is reported where that is declared.
-      if (expr.kind === 'payload') this.#troubles.push(...image.troubles);
-      this.#later.push(...image.later);
+      if (expr.kind === 'payload') this.#troubles = joined(this.#troubles, image.troubles);
+      this.#later = joined(this.#later, image.later);
       return image.bytes;
     }
     const value = evaluate(expr, this.#context.scope(undefined, file));
@@ -403,18 +428,38 @@ class Encoder {
     const declared = expr.kind === 'name' ? this.#context.payload(expr.name) : undefined;
     if (!declared) return undefined;
     const image = encodePayload(declared, this.#context, this.#depth + 1);
-    for (const trouble of image.troubles) if (trouble.code === 'payload-cycle') this.#troubles.push(trouble);
+    this.#troubles = joined(
+      this.#troubles,
+      image.troubles.filter((t) => t.code === 'payload-cycle'),
+    );
     return image;
   }
 
   #noValue(value: NoValue, file = this.#file): void {
-    if (value.noValue === 'later') this.#later.push(value);
+    if (value.noValue === 'later') this.#later = joined(this.#later, [value]);
     else this.#trouble(value.at, value.code, value.message, file);
   }
 
   #trouble(at: Span, code: string, message: string, file = this.#file): void {
-    this.#troubles.push({ start: at.start, end: at.end, code, message, file });
+    this.#troubles = joined(this.#troubles, [{ start: at.start, end: at.end, code, message, file }]);
   }
 }
 
-const nameSpan = (init: FieldInit): Span => ({ start: init.path[0]!.start, end: init.path.at(-1)!.end });
+const joined = <T>(a: readonly T[], b: readonly T[]): readonly T[] => (b.length === 0 ? a : a.concat(b));
+
+const texts = (path: readonly Name[]): string[] => path.map((p) => p.text);
+
+/** `locate` for the usual path of one name. */
+function member(struct: Struct, name: string): ReturnType<typeof locate> {
+  for (const field of struct.fields)
+    if (field.name === name) return { field, offset: field.offset, path: name, parent: struct };
+  return { missing: 0, parent: struct };
+}
+
+/** The largest value of so many bytes. */
+const MASKS: readonly bigint[] = Array.from({ length: 9 }, (_, bytes) => (1n << BigInt(8 * bytes)) - 1n);
+
+type Building = { -readonly [K in keyof Entry]: Entry[K] };
+
+const nameSpan = ({ path }: FieldInit): Span =>
+  path.length === 1 ? path[0]! : { start: path[0]!.start, end: path.at(-1)!.end };

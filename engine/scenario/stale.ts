@@ -45,7 +45,7 @@ export function staleCause(session: Session, request: Request, t: Translation): 
     ...(found ? { entry: entryText(found.step) } : {}),
     now,
     missed: missedSince(session, editedAt),
-    ...(remedy ? { remedy } : {}),
+    ...remedy,
     breach: landed !== undefined && session.reused.some((r) => r.from <= landed && landed < r.to),
   };
 }
@@ -95,13 +95,13 @@ function remedyFor(
   source: number,
   page: bigint,
   edited: WalkStep | undefined,
-): string | undefined {
+): Pick<StaleCause, 'remedy' | 'remedyText'> | undefined {
   if (source !== Source.Iotlb && source !== Source.DeviceTlb) return undefined;
   if (request.pasid < 0 || (edited && edited.what !== 'fs' && source !== Source.DeviceTlb)) return undefined;
   const cache = source === Source.DeviceTlb ? 'IOMMU_CACHE_INV_TYPE_DEV_IOTLB' : 'IOMMU_CACHE_INV_TYPE_IOTLB';
   const kind = session.file.generation.kinds.has('cache_invalidate_info') ? 'cache_invalidate_info' : undefined;
   if (!kind) return undefined;
-  return [
+  const remedy = [
     `${kind} {`,
     '  argsz = sizeof',
     '  version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1',
@@ -110,4 +110,6 @@ function remedyFor(
     `  granu.addr_info = { flags = IOMMU_INV_ADDR_FLAGS_PASID, pasid = ${request.pasid}, addr = ${hexGrouped(page)}, granule_size = 4K, nb_granules = 1 }`,
     '}',
   ].join('\n');
+  const name = source === Source.DeviceTlb ? 'DEV_IOTLB' : 'IOTLB';
+  return { remedy, remedyText: `${name} by ADDR, PASID ${request.pasid}, ${hexGrouped(page)} size 4K` };
 }

@@ -10,7 +10,7 @@ import { analyse } from '../language/analyse.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
 import { type FileHost, type Resolved, resolve } from '../language/resolve.ts';
 import type { ScenarioDecl } from '../language/syntax.ts';
-import { indexLines, type Lines, placeOf } from '../report/lines.ts';
+import { indexLines, type Lines, placeOf } from './lines.ts';
 import { findSkips } from './skips.ts';
 
 /** A finding with its place in lines and columns, both from 1. */

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../language/diagnostic.ts';
 import type { Resolved } from '../language/resolve.ts';
-import { type Declaration, type ScenarioDecl, type Visitor, visitDeclaration } from '../language/syntax.ts';
+import type { Declaration, ScenarioDecl } from '../language/syntax.ts';
+import { namesUsedIn } from '../language/used-names.ts';
 
 /** A declaration that an error makes unusable, and that error. */
 interface Broken {
@@ -47,12 +48,12 @@ export function findSkips({ file, sources }: Resolved, diagnostics: readonly Dia
     if (own) return { error: own };
     if (common) return common;
     if (brokenNames.size === 0) return undefined;
-    const used = namesIn({ kind: 'scenario', ...scenario });
+    const used = namesUsedIn({ kind: 'scenario', ...scenario });
     for (const name of used) {
       const error = brokenNames.get(name);
       if (error) return { error, name };
       // A set's iteration reaches what is added on the way, so this follows uses at any hand.
-      for (const declaration of declared.get(name) ?? []) for (const more of namesIn(declaration)) used.add(more);
+      for (const declaration of declared.get(name) ?? []) for (const more of namesUsedIn(declaration)) used.add(more);
     }
     return undefined;
   };
@@ -84,24 +85,4 @@ function declarationAt(
   const before = declarations[low - 1];
   if (!before) return undefined;
   return start <= before.end || !/[\r\n]/.test(text.slice(before.end, start)) ? before : undefined;
-}
-
-/** Every name that a declaration might refer to. */
-function namesIn(declaration: Declaration): Set<string> {
-  const names = new Set<string>();
-  const visitor: Visitor = {
-    payload: (payload) => payload.base && names.add(payload.base.text),
-    step: (step) => {
-      if (step.kind === 'map' || step.kind === 'unmap' || step.kind === 'protect') names.add(step.table.text);
-      else if (step.kind === 'fd') names.add(step.buffer.text);
-    },
-    outcome: (outcome) => outcome.kind === 'field' && names.add(outcome.path[0]!.text),
-    expr: (expr) => {
-      if (expr.kind === 'name') names.add(expr.name);
-      else if (expr.kind === 'member') names.add(expr.object.text);
-      else if ((expr.kind === 'address-of' || expr.kind === 'sizeof') && expr.name) names.add(expr.name.text);
-    },
-  };
-  visitDeclaration(declaration, visitor);
-  return names;
 }

@@ -17,7 +17,7 @@ import type { Diagnostic } from './diagnostic.ts';
 import type { Resolved } from './resolve.ts';
 import { RULES } from './rules/index.ts';
 import type { Finding, Rule, RuleContext, Use } from './rules/rule.ts';
-import { checkScenario, namesBoundIn } from './scenario-names.ts';
+import { checkScenario, namesBoundInAll } from './scenario-names.ts';
 import type { Expr, Payload, Span } from './syntax.ts';
 import { buildViews } from './views.ts';
 
@@ -27,20 +27,17 @@ const MAX_DIAGNOSTICS = 1000;
 /** All findings of a file and its includes: from parsing and resolving, from values, and from the rules. */
 export function analyse(resolved: Resolved): Diagnostic[] {
   const { scenarioFile: file } = resolved;
-  const found = file
-    ? [...resolved.diagnostics, ...checkValues(file), ...applyRules(resolved, file)]
-    : [...resolved.diagnostics];
-  return tidy(found);
+  if (!file) return tidy(resolved.diagnostics);
+  const names = Names.lasting(file, namesBoundInAll(file));
+  return tidy([...resolved.diagnostics, ...checkValues(file, names), ...applyRules(resolved, file, names)]);
 }
 
 /** Values that can be known before a run: names, types, widths. */
-function checkValues(file: ScenarioFile): Diagnostic[] {
+function checkValues(file: ScenarioFile, names: Names): Diagnostic[] {
   const found: Diagnostic[] = [];
   const error = (at: Span & { readonly file: string }, code: string, message: string): void => {
     found.push({ file: at.file, start: at.start, end: at.end, code, severity: 'error', message });
   };
-  const bound = new Set(file.scenarios.flatMap((s) => [...namesBoundIn(s)]));
-  const names = new Names(file, undefined, bound);
   const expression = (expr: Expr, where: string): bigint | undefined => {
     const value = evaluate(expr, names.scope());
     if (isMistake(value)) error({ ...value.at, file: where }, value.code, value.message);
@@ -57,9 +54,14 @@ function checkValues(file: ScenarioFile): Diagnostic[] {
     if (node.space && node.space.text !== 'hpa' && node.space.text !== 'gpa')
       error({ ...node.space, file: where }, 'unknown-name', `a space is gpa or hpa, not ${node.space.text}`);
     expression(node.root, where);
+    let attributes: Readonly<Record<string, bigint>> | undefined;
     for (const mapping of node.mappings) {
-      for (const expr of [mapping.from, mapping.to, mapping.size, mapping.page]) if (expr) expression(expr, where);
-      const attributes = findFormat(node.format.text)?.make(WIDEST_LIMITS).data.attributes;
+      expression(mapping.from, where);
+      expression(mapping.to, where);
+      if (mapping.size) expression(mapping.size, where);
+      if (mapping.page) expression(mapping.page, where);
+      if (mapping.attributes.length === 0) continue;
+      attributes ??= findFormat(node.format.text)?.make(WIDEST_LIMITS).data.attributes;
       for (const a of mapping.attributes)
         if (attributes && !(a.text in attributes))
           error(
@@ -69,7 +71,7 @@ function checkValues(file: ScenarioFile): Diagnostic[] {
           );
     }
   }
-  for (const scenario of file.scenarios) found.push(...checkScenario(scenario, file));
+  for (const scenario of file.scenarios) for (const d of checkScenario(scenario, file, names)) found.push(d);
   return found;
 }
 
@@ -91,8 +93,8 @@ function checkFormat(
   );
 }
 
-function applyRules(resolved: Resolved, file: ScenarioFile): Diagnostic[] {
-  const views = buildViews(resolved, file);
+function applyRules(resolved: Resolved, file: ScenarioFile, names: Names): Diagnostic[] {
+  const views = buildViews(resolved, file, names);
   const context: RuleContext = {
     resolved,
     file,
@@ -136,7 +138,7 @@ function expects({ step }: Use, predicted: Check | Skip): boolean {
 
 function toDiagnostic(rule: Rule, finding: Finding): Diagnostic {
   const { predicts, related } = finding;
-  const errno = predicts && 'errno' in predicts ? predicts.errno : rule.errno;
+  const errno = predicts && 'errno' in predicts ? predicts.errno : undefined;
   return {
     file: finding.file,
     start: finding.at.start,

@@ -1,18 +1,20 @@
 /** What a payload is to the kernel: which operation of VFIO_IOMMU_NESTING_OP carries it, and by which submits. */
 import { decodeCaps, type VtdCaps } from '../../engine/models/vtd/caps.ts';
 import type { Related } from './diagnostic.ts';
+import { operationOf as nestingOperation } from './rules/nesting-operation.ts';
 import type { FieldView, Finding, PayloadView, RuleContext, Use } from './rules/rule.ts';
 
 export type Operation = 'bind' | 'unbind' | 'flush';
 
-const OPERATIONS: readonly Operation[] = ['bind', 'unbind', 'flush'];
+const WORDS: Readonly<Record<string, Operation>> = {
+  VFIO_IOMMU_NESTING_OP_BIND_PGTBL: 'bind',
+  VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL: 'unbind',
+  VFIO_IOMMU_NESTING_OP_CACHE_INVLD: 'flush',
+};
 
 /** The operation a nesting_op asks for; undefined when it is no nesting_op or its flags name none that is known. */
-export function operationOf(view: PayloadView | undefined): Operation | undefined {
-  if (view?.struct.name !== 'vfio_iommu_type1_nesting_op') return undefined;
-  const flags = view.fields.get('flags');
-  if (flags && flags.value === undefined) return undefined;
-  return OPERATIONS[Number(flags?.value ?? 0n)];
+export function operationOf(view: PayloadView | undefined, context: RuleContext): Operation | undefined {
+  return view && WORDS[nestingOperation(view, context)?.name ?? ''];
 }
 
 /** The view of what a submit hands over: a declared payload or one in place. */
@@ -27,7 +29,9 @@ export const isOnlyBase = (view: PayloadView, context: RuleContext): boolean =>
   view.uses.length === 0 &&
   view.carriers.length === 0 &&
   view.payload.name !== undefined &&
-  context.payloads.some((other) => other.payload.base?.text === view.payload.name?.text);
+  basesOf(context).has(view.payload.name.text);
+
+const basesOf = oncePerFile(({ payloads }) => new Set(payloads.map((view) => view.payload.base?.text)));
 
 export const isNestingContainer = (context: RuleContext): boolean =>
   BigInt(context.machine.containerType) === context.constant('VFIO_TYPE1_NESTING_IOMMU');
@@ -44,8 +48,8 @@ export function* predict(
   finding: Finding,
 ): Iterable<Finding> {
   if (!isNestingContainer(context) || isOnlyBase(view, context)) return;
-  if (view.carriers.length > 0 && !view.carriers.some((carrier) => operationOf(carrier) === operation)) return;
-  const uses = view.uses.filter((use) => operationOf(submitted(use, context)) === operation);
+  if (view.carriers.length > 0 && !view.carriers.some((carrier) => operationOf(carrier, context) === operation)) return;
+  const uses = view.uses.filter((use) => operationOf(submitted(use, context), context) === operation);
   if (uses.length === 0) yield finding;
   for (const use of uses) yield { ...finding, use };
 }
@@ -54,7 +58,17 @@ export function* predict(
 export const isOwn = (view: PayloadView, field: FieldView): boolean =>
   field.file === view.file && view.payload.start <= field.expr.start && field.expr.end <= view.payload.end;
 
-export const capsOf = ({ machine }: RuleContext): VtdCaps => decodeCaps(machine.cap, machine.ecap, machine.haw);
+export const capsOf = oncePerFile(({ machine }): VtdCaps => decodeCaps(machine.cap, machine.ecap, machine.haw));
+
+/** What many payloads or scenarios ask of the whole file is worked out once. */
+export function oncePerFile<T>(work: (context: RuleContext) => T): (context: RuleContext) => T {
+  const known = new WeakMap<RuleContext, { readonly result: T }>();
+  return (context) => {
+    const entry = known.get(context) ?? { result: work(context) };
+    known.set(context, entry);
+    return entry.result;
+  };
+}
 
 /** The place in `machine` that says so: the setting of that key, or the item's first word. */
 export function machineLine(

@@ -3,7 +3,7 @@
  * It follows straight lines only and stops where it is no longer sure; rules say nothing about what lies behind.
  */
 import { encodePayload, evaluate, type Image, isNoValue, Names } from '../../engine/index.ts';
-import { isNestingContainer, type Operation, operationOf, submitted } from './nesting-uses.ts';
+import { isNestingContainer, type Operation, oncePerFile, operationOf, submitted } from './nesting-uses.ts';
 import { requestOf } from './pasid-requests.ts';
 import type { FieldView, PayloadView, RuleContext } from './rules/rule.ts';
 import { boundBy, namesBoundIn, stepsOf } from './scenario-names.ts';
@@ -28,15 +28,13 @@ export interface PasidEvent {
 
 /** The binds and unbinds of a scenario up to the point where it is no longer clear what happens. */
 export function pasidEvents(scenario: ScenarioDecl, context: RuleContext): readonly PasidEvent[] {
-  const known = flows.get(context) ?? new Map<ScenarioDecl, readonly PasidEvent[]>();
-  flows.set(context, known);
-  const events = known.get(scenario) ?? (isNestingContainer(context) ? new Flow(scenario, context).run() : []);
-  known.set(scenario, events);
-  return events;
+  return flowsOf(context).get(scenario) ?? [];
 }
 
-/** Several rules ask for the same flow. */
-const flows = new WeakMap<RuleContext, Map<ScenarioDecl, readonly PasidEvent[]>>();
+const flowsOf = oncePerFile((context) => {
+  const scenarios = isNestingContainer(context) ? context.file.scenarios : [];
+  return new Map(scenarios.map((scenario) => [scenario, new Flow(scenario, context).run()]));
+});
 
 /** Whether a step says that it fails with this errno, that it succeeds, or something that leaves room for both. */
 function claimOf(step: SubmitStep): { readonly succeeds: boolean; readonly errnos: readonly string[] | 'any' } {
@@ -108,7 +106,7 @@ class Flow {
     const view = submitted({ step }, this.#context);
     if (!view) return false;
     if (view.struct.name === 'vfio_iommu_type1_pasid_request') return this.#request(step, view);
-    const operation = operationOf(view);
+    const operation = operationOf(view, this.#context);
     const clear = operation === 'bind' || operation === 'unbind' ? this.#carry(step, operation, view.data) : true;
     this.#forget(step);
     return clear && (operation !== undefined || view.struct.name === 'vfio_iommu_type1_info');

@@ -1,4 +1,5 @@
-import type { PayloadView, RuleContext } from './rules/rule.ts';
+import { oncePerFile } from './nesting-uses.ts';
+import type { PayloadView } from './rules/rule.ts';
 import type { Span } from './syntax.ts';
 
 export type Request = 'alloc' | 'free';
@@ -18,7 +19,7 @@ export interface RequestedRange {
 }
 
 /** The ranges that submitted requests of the file allocate from; undefined when one of them is known by a run only. */
-export function requestedRanges(context: RuleContext): readonly RequestedRange[] | undefined {
+export const requestedRanges = oncePerFile((context): readonly RequestedRange[] | undefined => {
   const ranges: RequestedRange[] = [];
   for (const view of context.payloads) {
     if (view.struct.name !== 'vfio_iommu_type1_pasid_request' || view.uses.length === 0) continue;
@@ -32,6 +33,6 @@ export function requestedRanges(context: RuleContext): readonly RequestedRange[]
     ranges.push({ min: min?.value ?? 0n, max: max?.value ?? 0n, at });
   }
   return ranges;
-}
+});
 
 const span = ({ start, end }: Span): Span => ({ start, end });

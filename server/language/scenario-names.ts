@@ -8,7 +8,7 @@ import {
   type ScenarioFile,
 } from '../../engine/index.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { type Expr, type Name, type ScenarioDecl, type Span, type Step, visitStep } from './syntax.ts';
+import { type Expr, type Name, type ScenarioDecl, type Span, type Step, type Visitor, visitStep } from './syntax.ts';
 
 /** Every step of a scenario, those inside loops and lanes included, in source order. */
 export function* stepsOf(steps: readonly Step[]): Generator<Step> {
@@ -28,12 +28,23 @@ export function boundBy(step: Step): Name | undefined {
 /** Names that a scenario binds with `as`, `let` and `for`. */
 export function namesBoundIn(scenario: ScenarioDecl): Set<string> {
   const names = new Set<string>();
+  addNamesBoundIn(scenario, names);
+  return names;
+}
+
+function addNamesBoundIn(scenario: ScenarioDecl, names: Set<string>): void {
   if (scenario.loop) names.add(scenario.loop.name.text);
   for (const step of stepsOf(scenario.steps)) {
     const bound = boundBy(step);
     if (bound) names.add(bound.text);
     if (step.kind === 'for') names.add(step.name.text);
   }
+}
+
+/** Names that any scenario of the file binds. */
+export function namesBoundInAll(file: ScenarioFile): Set<string> {
+  const names = new Set<string>();
+  for (const scenario of file.scenarios) addNamesBoundIn(scenario, names);
   return names;
 }
 
@@ -49,19 +60,32 @@ const PLANNED: ReadonlySet<Step['kind']> = new Set([
   'unbind',
 ]);
 
-/** What is wrong with a scenario's names and values before it runs. */
-export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile): Diagnostic[] {
+/**
+ * What is wrong with a scenario's names and values before it runs. `lasting` is the file's static scope, in which every
+ * name that some scenario binds is known later; here only those are that this scenario has bound by a step.
+ */
+export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile, lasting: Names): Diagnostic[] {
   const found: Diagnostic[] = [];
   const error = (at: Span, code: string, message: string, where = file.file): void => {
     found.push({ file: where, start: at.start, end: at.end, code, severity: 'error', message });
   };
   const bound = new Set<string>(scenario.loop ? [scenario.loop.name.text] : []);
+  const names = new Names(file, undefined, bound);
+  let current: Step | undefined;
+  let whole: Span = { start: -1, end: -1 };
+  // Looks at whole expressions only: a walk meets them before their parts.
+  const visitor: Visitor = {
+    expr: (expr) => {
+      if (whole.start <= expr.start && expr.end <= whole.end) return;
+      whole = expr;
+      checkExpr(current!, expr);
+    },
+  };
   const check = (steps: readonly Step[]): void => {
     for (const step of steps) checkStep(step);
   };
 
   const checkStep = (step: Step): void => {
-    const names = new Names(file, undefined, bound);
     if (PLANNED.has(step.kind)) {
       error(
         {
@@ -73,12 +97,8 @@ export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile): Diagn
       );
       return;
     }
-    const expressions: Expr[] = [];
-    visitStep(step.kind === 'for' ? { ...step, steps: [] } : step, {
-      expr: (expr) => expressions.push(expr),
-      outcome: () => undefined,
-    });
-    for (const expr of topmost(expressions)) checkExpr(step, expr, names);
+    current = step;
+    visitStep(step.kind === 'for' ? { ...step, steps: [] } : step, visitor);
     checkReferences(step, file, error);
     if (step.kind === 'for') {
       bound.add(step.name.text);
@@ -88,7 +108,7 @@ export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile): Diagn
     if (name) bound.add(name.text);
   };
 
-  const checkExpr = (step: Step, expr: Expr, names: Names): void => {
+  const checkExpr = (step: Step, expr: Expr): void => {
     // A payload may stand where its struct can be submitted or embedded; elsewhere its name is a mistake.
     const payload =
       expr.kind === 'payload'
@@ -101,8 +121,11 @@ export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile): Diagn
       (step.kind === 'submit' || step.kind === 'respond' || step.kind === 'inject') &&
       step.payload === expr
     ) {
-      const image = encodePayload(payload, names);
-      for (const trouble of image.troubles) {
+      // Most payloads wait for nothing: they are what they are in every scenario, and were judged where they stand.
+      const known = encodePayload(payload, lasting);
+      if (known.later.length === 0 && expr.kind === 'name') return;
+      const { troubles } = known.later.length === 0 ? known : encodePayload(payload, names);
+      for (const trouble of troubles) {
         if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.file);
         // Elsewhere the name may be known: this scenario has not bound it by here.
         else if (trouble.code === 'unknown-name' && isBoundSomewhere(trouble.message, file))
@@ -120,13 +143,13 @@ export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile): Diagn
   };
 
   if (scenario.loop) {
-    const names = new Names(file);
+    const outside = new Names(file);
     const values =
       'list' in scenario.loop.values
         ? [scenario.loop.values.list]
         : [scenario.loop.values.from, scenario.loop.values.to];
     for (const expr of values) {
-      const value = evaluate(expr, names.scope());
+      const value = evaluate(expr, outside.scope());
       if (isNoValue(value)) error(value.at, value.code, value.message);
     }
   }
@@ -180,15 +203,4 @@ function checkReferences(
       `no page table is called ${step.table.text}${near ? `; did you mean ${near}?` : ''}`,
     );
   }
-}
-
-/** Expressions that are not part of another one in the list. */
-function topmost(expressions: readonly Expr[]): Expr[] {
-  const top: Expr[] = [];
-  for (const expr of expressions) {
-    const last = top.at(-1);
-    if (last && last.start <= expr.start && expr.end <= last.end) continue;
-    top.push(expr);
-  }
-  return top;
 }

@@ -1,3 +1,4 @@
+import { oncePerFile } from './nesting-uses.ts';
 import type { Declaration, Expr, Step, Visitor } from './syntax.ts';
 import { visitDeclaration, visitStep } from './syntax.ts';
 
@@ -7,6 +8,12 @@ export function namesUsedIn(declaration: Declaration): Set<string> {
   visitDeclaration(declaration, collector(names));
   return names;
 }
+
+/** Every name that a declaration of these files other than a scenario refers to. */
+export const namesUsedByDeclarations = oncePerFile(({ resolved }): ReadonlySet<string> => {
+  const declarations = resolved.sources.flatMap(({ program }) => program.declarations);
+  return new Set(declarations.flatMap((d) => (d.kind === 'scenario' ? [] : [...namesUsedIn(d)])));
+});
 
 /** Every name that a step refers to, the steps inside it included. */
 export function namesUsedInStep(step: Step): Set<string> {

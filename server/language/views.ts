@@ -1,8 +1,8 @@
 import { type Declared, encodePayload, isNoStruct, Names, type ScenarioFile, structOf } from '../../engine/index.ts';
 import type { Resolved } from './resolve.ts';
 import type { FieldView, PayloadView, Use } from './rules/rule.ts';
-import { namesBoundIn, stepsOf } from './scenario-names.ts';
-import { type Expr, type Payload, visitPayload } from './syntax.ts';
+import { namesBoundInAll, stepsOf } from './scenario-names.ts';
+import type { Expr, FieldInit, Payload } from './syntax.ts';
 
 export interface Views {
   readonly all: readonly PayloadView[];
@@ -11,26 +11,38 @@ export interface Views {
 
 type Building = { -readonly [K in keyof PayloadView]: PayloadView[K] } & { uses: Use[]; carriers: PayloadView[] };
 
-/** Makes a view of every payload of the files, inline ones included, and links those that carry one another. */
-export function buildViews(resolved: Resolved, file: ScenarioFile): Views {
-  const bound = new Set(file.scenarios.flatMap((s) => [...namesBoundIn(s)]));
-  const names = new Names(file, undefined, bound);
+/**
+ * Makes a view of every payload of the files, inline ones included, and links those that carry one another. `names` is
+ * a static scope of the file, whose images are used again.
+ */
+export function buildViews(
+  resolved: Resolved,
+  file: ScenarioFile,
+  names: Names = Names.lasting(file, namesBoundInAll(file)),
+): Views {
   const of = new Map<Payload, Building>();
+  const kinds = new Map([...file.generation.kinds.values()].reverse().map((k) => [k.struct, k.kind]));
   const add = (declared: Declared<Payload>): void => {
-    const view = viewOf(declared, names);
-    if (view) of.set(declared.node, view);
-    visitPayload(declared.node, {
-      expr: (expr) => {
-        if (expr.kind === 'payload' && expr.payload !== declared.node) add({ node: expr.payload, file: declared.file });
-      },
-    });
+    const { node, file: where } = declared;
+    const view = viewOf(declared, names, kinds);
+    if (view) of.set(node, view);
+    addInline(node.fields, where);
+    if (node.elements) for (const element of node.elements) addInline(element, where);
+  };
+  const addInline = (fields: readonly FieldInit[], where: string): void => {
+    for (const { value, fields: inner } of fields) {
+      if (value?.kind === 'payload') add({ node: value.payload, file: where });
+      if (inner) addInline(inner, where);
+    }
   };
   for (const declared of file.payloads.values()) add(declared);
-  const submits = file.scenarios.flatMap((scenario) =>
-    [...stepsOf(scenario.steps)].flatMap((step) => (step.kind === 'submit' ? [{ scenario, step }] : [])),
-  );
-  for (const { step } of submits)
-    if (step.payload.kind === 'payload') add({ node: step.payload.payload, file: resolved.file });
+  const submits: Use[] = [];
+  for (const scenario of file.scenarios)
+    for (const step of stepsOf(scenario.steps)) {
+      if (step.kind !== 'submit') continue;
+      submits.push({ scenario, step });
+      if (step.payload.kind === 'payload') add({ node: step.payload.payload, file: resolved.file });
+    }
 
   const target = (expr: Expr): Building | undefined => {
     if (expr.kind === 'payload') return of.get(expr.payload);
@@ -55,20 +67,20 @@ export function buildViews(resolved: Resolved, file: ScenarioFile): Views {
   return { all: [...of.values()], of };
 }
 
-function viewOf(declared: Declared<Payload>, names: Names): Building | undefined {
+function viewOf(declared: Declared<Payload>, names: Names, kinds: ReadonlyMap<string, string>): Building | undefined {
   const struct = structOf(declared.node, names.generation);
   if (!struct || isNoStruct(struct)) return undefined;
   const image = encodePayload(declared, names);
   const fields = new Map<string, FieldView>();
-  for (const { path, field, offset, nameSpan, expr, value, file } of image.entries) {
-    fields.delete(path);
-    fields.set(path, { path, field, offset, nameSpan, expr, value, file });
+  for (const entry of image.entries) {
+    // Fields stand in the order in which they were given last.
+    if (fields.has(entry.path)) fields.delete(entry.path);
+    fields.set(entry.path, entry);
   }
-  const kind = [...names.generation.kinds.values()].find((k) => k.struct === struct.name)?.kind;
   return {
     payload: declared.node,
     file: declared.file,
-    kind,
+    kind: kinds.get(struct.name),
     struct,
     image,
     fields,

@@ -1,6 +1,6 @@
 import { type Detail, hex, type StaleCause, type StepRef } from '../../engine/index.ts';
+import { type Lines, lineOf } from '../features/lines.ts';
 import type { PlacedDiagnostic, ScenarioReport, StepReport } from '../features/run-file.ts';
-import { type Lines, lineOf } from './lines.ts';
 import { type FileReport, totalsOf } from './totals.ts';
 
 /** Raised when a reader of version 1 would misread the report; new members alone do not raise it. */

@@ -1,6 +1,6 @@
+import { lineOf } from '../features/lines.ts';
 import { outcomeText } from '../features/outcome-text.ts';
 import type { ScenarioReport } from '../features/run-file.ts';
-import { lineOf } from './lines.ts';
 import type { FileReport } from './totals.ts';
 
 /** A file with how long its scenarios took, in milliseconds, in their order. */

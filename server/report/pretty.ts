@@ -1,7 +1,7 @@
 import { ERRNO, isErrno, type StaleCause, type StepRef } from '../../engine/index.ts';
+import { type Lines, lineOf, lineText, placeOf } from '../features/lines.ts';
 import { outcomeText } from '../features/outcome-text.ts';
 import type { PlacedDiagnostic, ScenarioReport, StepReport } from '../features/run-file.ts';
-import { type Lines, lineOf, lineText, placeOf } from './lines.ts';
 import type { FileReport, Totals } from './totals.ts';
 
 export interface Style {

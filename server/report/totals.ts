@@ -1,5 +1,5 @@
+import type { Lines } from '../features/lines.ts';
 import type { PlacedDiagnostic, ScenarioReport } from '../features/run-file.ts';
-import type { Lines } from './lines.ts';
 
 /** A file with what was found in it and what its scenarios did, as far as they ran. */
 export interface FileReport {

@@ -88,7 +88,7 @@ export function shuffledPages(): Int32Array {
   return order;
 }
 
-const median = (times: number[]): number => times.sort((a, b) => a - b)[process.argv[3] ? 0 : times.length >> 1]!;
+const median = (times: number[]): number => times.sort((a, b) => a - b)[times.length >> 1]!;
 
 function sweep(unit: VtdUnit, order: Int32Array, request: Request): number {
   const [hi, lo] = [hi32(VA), lo32(VA)];
@@ -114,7 +114,11 @@ export function coldNestedWalk(): number {
   const unit = nestedUnit();
   const order = shuffledPages();
   const request = new Request({ sid: SID, pasid: PASID, address: VA, access: Access.Read });
-  const run = (): number => time(4, () => (unit.iotlb.clear(), sweep(unit, order, request)));
+  const run = (): number =>
+    time(4, () => {
+      unit.iotlb.clear();
+      return sweep(unit, order, request);
+    });
   for (let i = 0; i < 3; i++) run();
   return median(Array.from({ length: RUNS }, run));
 }

@@ -71,7 +71,12 @@ interface Second {
   readonly entries: readonly bigint[];
 }
 
-export function slowWalk(memory: ReadonlyMap<bigint, bigint>, rtaddr: bigint, caps: SlowCaps, request: SlowRequest): SlowAnswer {
+export function slowWalk(
+  memory: ReadonlyMap<bigint, bigint>,
+  rtaddr: bigint,
+  caps: SlowCaps,
+  request: SlowRequest,
+): SlowAnswer {
   const walk = new SlowWalk(memory, rtaddr, caps, request);
   try {
     return walk.answer();

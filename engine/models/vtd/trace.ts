@@ -2,9 +2,11 @@ import type { PhysMem } from '../../memory/phys-mem.ts';
 import { STEP_WORDS, type Walker } from '../../pagetable/walk.ts';
 import type { ConfigReader } from './config.ts';
 
-/** Words of a record: what was read, address halves, value halves (for configuration entries the first 64 bits). */
+/**
+ * Words of a record: what was read, address halves (high, low), value halves (for configuration entries the first 64
+ * bits). What: 0 to 3 for root, context, directory and PASID entry, 0x10 | level first stage, 0x20 | level second.
+ */
 export const TRACE_WORDS = 5;
-/** Record kinds: 0 to 3 configuration (root, context, directory, PASID entry), 0x10 | level first stage, 0x20 | level second. */
 
 /** Collects the entries that real walks read, in order, until it is full; then it only counts. */
 export class Recorder {

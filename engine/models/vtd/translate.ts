@@ -1,15 +1,17 @@
 import { hi32, join, lo32 } from '../../base/addr.ts';
-import { Context, ContextCache, PasidCache, PasidEntry } from '../../cache/config-cache.ts';
+import { Context, type ContextCache, type PasidCache, PasidEntry } from '../../cache/config-cache.ts';
 import { DeviceTlb } from '../../cache/device-tlb.ts';
 import { DIRTY, Iotlb, Tlb } from '../../cache/iotlb.ts';
 import type { PhysMem } from '../../memory/phys-mem.ts';
 import type { VtdCaps } from './caps.ts';
-import { contextFault, deniedBy } from './checks.ts';
-import { ConfigReader, Flag, sameContext, samePasid, withContext } from './config.ts';
+import { deniedBy } from './checks.ts';
+import { ConfigReader, Flag, sameContext, samePasid } from './config.ts';
 import { type FaultEvent, FaultLog } from './fault-log.ts';
 import { Fault, faultByCode } from './faults.ts';
 import { applyInvalidation, type Invalidation } from './invalidate.ts';
+import { ConfigLookup } from './lookup.ts';
 import { Presence } from './present.ts';
+import { RecentConfig } from './recent.ts';
 import { PGTT } from './structures.ts';
 import { Access, FormatSet, inInterruptRange, TableWalk } from './tables.ts';
 import type { Recorder } from './trace.ts';
@@ -34,8 +36,8 @@ export class VtdUnit {
   readonly mem: PhysMem;
   readonly caps: VtdCaps;
   readonly iotlb = new Iotlb();
-  readonly contextCache = new ContextCache();
-  readonly pasidCache = new PasidCache();
+  readonly contextCache: ContextCache;
+  readonly pasidCache: PasidCache;
   /** The TLBs in the devices behind this unit, which its invalidation queue reaches. */
   readonly deviceTlb = new DeviceTlb();
   readonly log: FaultLog;
@@ -51,21 +53,18 @@ export class VtdUnit {
   rtaLo = 0;
   /** When the root table address was changed. */
   readonly rtaddrChanges: number[] = [];
-  readonly #reader: ConfigReader;
+  readonly #lookup: ConfigLookup;
   readonly #tables: TableWalk;
-  /** Cache lines the present request used; -1 where it used none. */
-  #contextAt = -1;
-  #pasidAt = -1;
-  /** Whether those lines were there before the request. */
-  #contextCached = false;
-  #pasidCached = false;
+  readonly #recent = new RecentConfig();
 
   constructor(mem: PhysMem, caps: VtdCaps) {
     this.mem = mem;
     this.caps = caps;
     this.log = new FaultLog(caps.NFR + 1);
     const formats = new FormatSet(caps);
-    this.#reader = new ConfigReader(mem, caps);
+    this.#lookup = new ConfigLookup(new ConfigReader(mem, caps));
+    this.contextCache = this.#lookup.contexts;
+    this.pasidCache = this.#lookup.pasids;
     this.#tables = new TableWalk(mem, formats, caps.haw);
     this.present = new Presence(this, new ConfigReader(mem, caps), new TableWalk(mem, formats, caps.haw));
   }
@@ -94,18 +93,18 @@ export class VtdUnit {
   /** Translates one request with everything hardware does about it: caches, accessed and dirty bits, fault log. */
   translate(request: Request): Translation {
     const r = this.result;
+    if (this.#recent.answer(request, this.#lookup, this.iotlb, this.mem.version, r)) return r;
     r.clear();
-    this.#contextAt = -1;
-    this.#pasidAt = -1;
     if (request.pasid < 0 && inInterruptRange(request.hi, request.lo)) {
       r.ok = true;
       r.interrupt = true;
       return r;
     }
-    const fault = this.#configure(request, r);
-    if (fault !== 0) return this.#failed(request, r, fault, this.#reader.fpd);
+    const lookup = this.#lookup;
+    const fault = lookup.find(request, r, this);
+    if (fault !== 0) return this.#failed(request, r, fault, lookup.reader.fpd);
 
-    const at = this.#pasidAt;
+    const at = lookup.pasidAt;
     const lines = this.pasidCache.lines;
     const flags = lines[at + PasidEntry.Flags]!;
     const pgtt = lines[at + PasidEntry.Pgtt]!;
@@ -132,7 +131,7 @@ export class VtdUnit {
     const walkFault = this.#walk(request, r, access, privileged, tagPasid, tagPrivileged);
     if (walkFault !== 0) return this.#failed(request, r, walkFault, flags);
     if (request.kind === Kind.Translation) r.answer = Answer.Success;
-    if (!this.#configFresh()) this.#judge(request, r, -1);
+    if (!this.#lookup.isFresh(this.mem.version)) this.#judge(request, r, -1);
     return r;
   }
 
@@ -166,76 +165,6 @@ export class VtdUnit {
     return applyInvalidation(this, words);
   }
 
-  /** Finds the PASID line, through context, directory and table where caches lack it. */
-  #configure(request: Request, r: Translation): number {
-    this.#reader.start();
-    this.#contextCached = false;
-    this.#pasidCached = false;
-    const needs = request.kind === Kind.Translation ? Flag.PASIDE | Flag.DTE : Flag.PASIDE;
-    if (request.pasid >= 0) {
-      // A PASID line also holds what its context entry allowed, so the context need not be asked again.
-      const at = this.pasidCache.find(request.sid, request.pasid);
-      if (at >= 0 && (this.pasidCache.lines[at + PasidEntry.Flags]! & needs) === needs) {
-        this.#pasidAt = at;
-        this.#pasidCached = true;
-        r.pasid = request.pasid;
-        return Fault.None;
-      }
-    }
-    const fault = this.#throughContext(request, r);
-    r.config = this.#reader.reads;
-    if (this.trace !== null) this.trace.config(this.#reader, this.mem);
-    return fault;
-  }
-
-  #throughContext(request: Request, r: Translation): number {
-    const reader = this.#reader;
-    const cache = this.contextCache;
-    let context = cache.find(request.sid);
-    this.#contextCached = context >= 0;
-    if (context < 0) {
-      const fault = reader.readContext(this.rtaHi, this.rtaLo, request.sid, request.pasid);
-      if (fault !== 0) return fault;
-      context = cache.fill(request.sid);
-      copyValue(cache.lines, context, reader.context, Context.Flags, Context.RidPasid);
-      cache.lines[context + Context.FilledAt] = this.now;
-      cache.lines[context + Context.Version] = this.mem.version;
-    }
-    this.#contextAt = context;
-    const lines = cache.lines;
-    const flags = lines[context + Context.Flags]!;
-    reader.fpd = flags & Flag.FPD;
-    const fault = contextFault(flags, lines[context + Context.Limit]!, lines[context + Context.RidPasid]!, request);
-    if (fault !== 0) return fault;
-    r.pasid = request.pasid >= 0 ? request.pasid : lines[context + Context.RidPasid]!;
-    return this.#throughDirectory(request.sid, r.pasid, context);
-  }
-
-  #throughDirectory(sid: number, pasid: number, context: number): number {
-    const reader = this.#reader;
-    const cache = this.pasidCache;
-    const from = this.contextCache.lines;
-    let at = cache.find(sid, pasid);
-    if (at >= 0) {
-      this.#pasidCached = true;
-      cache.lines[at + PasidEntry.Flags] = withContext(
-        cache.lines[at + PasidEntry.Flags]!,
-        from[context + Context.Flags]!,
-      );
-    } else {
-      const fault = reader.readPasid(from, context, pasid);
-      if (fault !== 0) return fault;
-      at = cache.fill(sid, pasid, reader.pasid[PasidEntry.Did]!);
-      copyValue(cache.lines, at, reader.pasid, PasidEntry.Did, PasidEntry.Origin);
-      cache.lines[at + PasidEntry.FilledAt] = this.now;
-      // An entry found through a stale directory pointer is never known to be fresh.
-      const version = this.mem.version;
-      cache.lines[at + PasidEntry.Version] = from[context + Context.Version] === version ? version : (version - 1) | 0;
-    }
-    this.#pasidAt = at;
-    return Fault.None;
-  }
-
   #answerFrom(line: number, request: Request, r: Translation, denied: number, flags: number): Translation {
     const lines = this.iotlb.lines;
     readLine(lines, line, request, r);
@@ -244,8 +173,8 @@ export class VtdUnit {
     const config = this.pasidCache.lines;
     const fresh =
       lines[line + Tlb.Version] === this.mem.version &&
-      lines[line + Tlb.Origin] === config[this.#pasidAt + PasidEntry.Origin] &&
-      this.#configFresh();
+      lines[line + Tlb.Origin] === config[this.#lookup.pasidAt + PasidEntry.Origin] &&
+      this.#lookup.isFresh(this.mem.version);
     if (denied !== 0) {
       this.#report(request, r, denied, flags);
       if (!fresh) this.#judge(request, r, line);
@@ -254,6 +183,7 @@ export class VtdUnit {
     r.ok = true;
     if (request.kind === Kind.Translation) r.answer = Answer.Success;
     if (!fresh) this.#judge(request, r, line);
+    if (request.pasid >= 0) this.#recent.remember(request, this.#lookup);
     return r;
   }
 
@@ -268,7 +198,7 @@ export class VtdUnit {
   ): number {
     const tables = this.#tables;
     const config = this.pasidCache.lines;
-    const at = this.#pasidAt;
+    const at = this.#lookup.pasidAt;
     tables.record = this.trace !== null;
     const fault = tables.run(config, at, request.hi, request.lo, access, privileged);
     r.refs = tables.walker.steps;
@@ -288,21 +218,14 @@ export class VtdUnit {
     const version = this.mem.version;
     writeLine(lines, line, r);
     lines[line + Tlb.FilledAt] = this.now;
-    lines[line + Tlb.Version] = this.#configFresh() ? version : (version - 1) | 0;
+    lines[line + Tlb.Version] = this.#lookup.isFresh(this.mem.version) ? version : (version - 1) | 0;
     lines[line + Tlb.Origin] = config[at + PasidEntry.Origin]!;
     return Fault.None;
   }
 
-  /** The configuration lines this request used are known to be what memory holds now. */
-  #configFresh(): boolean {
-    const version = this.mem.version;
-    if (this.#pasidAt >= 0 && this.pasidCache.lines[this.#pasidAt + PasidEntry.Version] !== version) return false;
-    return this.#contextAt < 0 || this.contextCache.lines[this.#contextAt + Context.Version] === version;
-  }
-
   #failed(request: Request, r: Translation, fault: number, flags: number): Translation {
     this.#report(request, r, fault, flags);
-    if (!this.#configFresh()) this.#judge(request, r, -1);
+    if (!this.#lookup.isFresh(this.mem.version)) this.#judge(request, r, -1);
     return r;
   }
 
@@ -339,13 +262,14 @@ export class VtdUnit {
     const version = this.mem.version;
     const contexts = this.contextCache.lines;
     const pasids = this.pasidCache.lines;
-    const contextSame = this.#contextAt < 0 || (contextRead && sameContext(contexts, this.#contextAt, reader.context));
-    const pasidSame = this.#pasidAt < 0 || (pasidRead && samePasid(pasids, this.#pasidAt, reader.pasid));
-    if (contextSame && this.#contextAt >= 0) contexts[this.#contextAt + Context.Version] = version;
-    if (pasidSame && this.#pasidAt >= 0) pasids[this.#pasidAt + PasidEntry.Version] = version;
+    const contextSame =
+      this.#lookup.contextAt < 0 || (contextRead && sameContext(contexts, this.#lookup.contextAt, reader.context));
+    const pasidSame = this.#lookup.pasidAt < 0 || (pasidRead && samePasid(pasids, this.#lookup.pasidAt, reader.pasid));
+    if (contextSame && this.#lookup.contextAt >= 0) contexts[this.#lookup.contextAt + Context.Version] = version;
+    if (pasidSame && this.#lookup.pasidAt >= 0) pasids[this.#lookup.pasidAt + PasidEntry.Version] = version;
     if (line >= 0 && contextSame && pasidSame && this.present.agrees(r)) {
       this.iotlb.lines[line + Tlb.Version] = version;
-      this.iotlb.lines[line + Tlb.Origin] = pasids[this.#pasidAt + PasidEntry.Origin]!;
+      this.iotlb.lines[line + Tlb.Origin] = pasids[this.#lookup.pasidAt + PasidEntry.Origin]!;
     }
     r.stale = judge(r, present);
     if (r.stale !== Stale.Fresh) this.#blame(request, r, line, contextSame, pasidSame);
@@ -355,18 +279,14 @@ export class VtdUnit {
   #blame(request: Request, r: Translation, line: number, contextSame: boolean, pasidSame: boolean): void {
     const pasidDecides =
       !pasidSame &&
-      this.#pasidCached &&
-      (line < 0 || this.present.differsUnder(this.pasidCache.lines, this.#pasidAt, request));
-    if (!contextSame && this.#contextCached && (line < 0 || !this.#pasidCached || pasidDecides)) {
+      this.#lookup.pasidCached &&
+      (line < 0 || this.present.differsUnder(this.pasidCache.lines, this.#lookup.pasidAt, request));
+    if (!contextSame && this.#lookup.contextCached && (line < 0 || !this.#lookup.pasidCached || pasidDecides)) {
       r.source = Source.Context;
-      r.filledAt = this.contextCache.lines[this.#contextAt + Context.FilledAt]!;
+      r.filledAt = this.contextCache.lines[this.#lookup.contextAt + Context.FilledAt]!;
     } else if (pasidDecides) {
       r.source = Source.Pasid;
-      r.filledAt = this.pasidCache.lines[this.#pasidAt + PasidEntry.FilledAt]!;
+      r.filledAt = this.pasidCache.lines[this.#lookup.pasidAt + PasidEntry.FilledAt]!;
     }
   }
-}
-
-function copyValue(to: Int32Array, at: number, from: Int32Array, first: number, last: number): void {
-  for (let i = first; i <= last; i++) to[at + i] = from[i]!;
 }

@@ -1,13 +1,12 @@
 import { CHECKS, hexGrouped, sizeText } from '../../../engine/index.ts';
 import { rangeOf, requestOf } from './invalidation.ts';
 import { whereRead } from './nesting-operation.ts';
-import { atReading, found } from './reading.ts';
+import { atOneOf, found } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({
   id: 'address-misaligned',
   severity: 'warning',
-  errno: 'EINVAL',
   summary: 'the range to flush does not begin where the hardware can begin',
   why: 'VT-d flushes one block of a power of two pages that is aligned to its own size. The driver rounds the length up to such a block and takes the one that addr lies in. When addr is not aligned to it the driver writes a line to the kernel log and flushes all the same, and a range that reaches out of the block stays cached beyond it. The rule is a warning then, and information while the block holds the whole range. With the quirk misalignment_only_logged off the request is refused with EINVAL instead.',
   examples: {
@@ -22,11 +21,13 @@ cache_invalidate_info four_pages {
     flags = IOMMU_INV_ADDR_FLAGS_PASID
     pasid = 1
     addr = 0x7f00_0000_2000
+        // ^^^^^^^^^^^^^^^^ granu.addr_info.addr is 0x7f00_0000_2000, not a multiple of 16K: VT-d flushes 0x7f00_0000_0000 to 0x7f00_0000_3fff, and 0x7f00_0000_4000 to 0x7f00_0000_5fff stays cached; flush from 0x7f00_0000_0000 on, or in aligned pieces
     granule_size = 4K
     nb_granules = 4
   }
 }
 cache_invalidate_info three_pages = four_pages { granu.addr_info = { addr = 0x7f00_0000_1000, nb_granules = 3 } }
+                                                                         // ^^^^^^^^^^^^^^^^ granu.addr_info.addr is 0x7f00_0000_1000, not a multiple of 16K: VT-d flushes 0x7f00_0000_0000 to 0x7f00_0000_3fff, which holds the range; write addr = 0x7f00_0000_0000
 nesting_op flush_four { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = four_pages }
 nesting_op flush_three { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = three_pages }
 scenario "half of the range, and all of it" {
@@ -40,6 +41,7 @@ cache_invalidate_info two_pages {
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_ADDR
   granu.addr_info = { flags = IOMMU_INV_ADDR_FLAGS_PASID, pasid = 1, addr = 4K, granule_size = 4K, nb_granules = 2 }
+                                                                         // ^^ granu.addr_info.addr is 0x1000, not a multiple of 8K: VT-d refuses it; flush from 0x0 on, or in aligned pieces
 }
 nesting_op flush { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = two_pages }
 scenario "a driver that refuses" { submit flush }`,
@@ -84,7 +86,7 @@ scenario "16K at a multiple of 16K" { submit flush }`,
     const message = `${found(addr, hexGrouped(range.addr.value))}, not ${wanted}: ${effect}; ${
       isCovered ? `write addr = ${hexGrouped(from)}` : `flush from ${hexGrouped(from)} on, or in aligned pieces`
     }`;
-    const finding = atReading(view, addr, message, {
+    const finding = atOneOf(view, [addr, range.count, range.granule], message, {
       ...(isRefused ? { predicts: CHECKS.svaMisaligned } : {}),
       ...(isCovered && !isRefused ? { severity: 'information' as const } : {}),
     });

@@ -11,6 +11,7 @@ export default rule({
       `uapi vfio-2020-07
 cache_invalidate_info whole_pasid {
   argsz = 64
+       // ^^ argsz is 64, but iommu_cache_invalidate_info has 56 bytes: the kernel never looks past them; write argsz = sizeof
   version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_PASID

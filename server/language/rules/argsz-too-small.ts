@@ -1,28 +1,41 @@
 import { CHECKS, type Check } from '../../../engine/index.ts';
-import { atTitle, atValue, type Finding, type PayloadView, rule } from './rule.ts';
+import { whereRead } from './nesting-operation.ts';
+import { atReading, found, reading } from './reading.ts';
+import { type Finding, type PayloadView, type RuleContext, rule } from './rule.ts';
 
-/** How far argsz must reach, by struct, and the check that says so. */
-function needs(view: PayloadView): { readonly bytes: number; readonly check: Check } | undefined {
+interface Need {
+  readonly bytes: number;
+  readonly check: Check;
+  /** The part of the payload that is only read by some operations. */
+  readonly part?: string;
+}
+
+/** How far argsz must reach and the check that says so, in the order in which the kernel asks. */
+function needs(view: PayloadView, context: RuleContext): readonly Need[] {
   switch (view.struct.name) {
     case 'vfio_iommu_type1_nesting_op':
-      return { bytes: 8, check: CHECKS.headerArgsz };
+      return [{ bytes: 8, check: CHECKS.headerArgsz }];
     case 'vfio_iommu_type1_pasid_request':
-      return { bytes: 16, check: CHECKS.requestArgsz };
+      return [{ bytes: 16, check: CHECKS.requestArgsz }];
     case 'vfio_iommu_type1_info':
-      return { bytes: 16, check: CHECKS.infoArgsz };
-    case 'iommu_gpasid_bind_data':
-      return (view.fields.get('argsz')?.value ?? 0n) < 56n
-        ? { bytes: 56, check: CHECKS.bindArgsz }
-        : { bytes: 72, check: CHECKS.bindVendorArgsz };
+      return [{ bytes: 16, check: CHECKS.infoArgsz }];
+    case 'iommu_gpasid_bind_data': {
+      const core = { bytes: 56, check: CHECKS.bindArgsz };
+      return context.file.quirks.get('vendor_size_unchecked')
+        ? [core]
+        : [core, { bytes: 72, check: CHECKS.bindVendorArgsz, part: 'vendor' }];
+    }
     case 'iommu_cache_invalidate_info': {
-      const granularity = view.fields.get('granularity')?.value ?? 0n;
-      if (granularity === 2n) return { bytes: 56, check: CHECKS.flushArgszAddr };
-      return granularity === 1n
-        ? { bytes: 32, check: CHECKS.flushArgszPasid }
-        : { bytes: 16, check: CHECKS.flushArgsz };
+      const granularity = reading(view, 'granularity')?.value;
+      const core = { bytes: 16, check: CHECKS.flushArgsz };
+      if (granularity === context.constant('IOMMU_INV_GRANU_ADDR'))
+        return [core, { bytes: 56, check: CHECKS.flushArgszAddr }];
+      return granularity === context.constant('IOMMU_INV_GRANU_PASID')
+        ? [core, { bytes: 32, check: CHECKS.flushArgszPasid }]
+        : [core];
     }
     default:
-      return undefined;
+      return [];
   }
 }
 
@@ -48,13 +61,17 @@ pasid_request r { argsz = 8, flags = VFIO_IOMMU_FLAG_ALLOC_PASID }
 scenario "the refusal is what this scenario is about" { submit r expect EINVAL }`,
     ],
   },
-  *payload(view): Iterable<Finding> {
-    const need = needs(view);
-    const argsz = view.fields.get('argsz');
-    if (!need || (argsz && argsz.value === undefined)) return;
-    const value = argsz?.value ?? 0n;
-    if (BigInt(need.bytes) <= value) return;
-    const message = `argsz is ${argsz ? value : 'not set, so 0'}, but ${view.struct.name} needs at least ${need.bytes}`;
-    yield argsz ? atValue(argsz, message, { predicts: need.check }) : atTitle(view, message, { predicts: need.check });
+  *payload(view, context): Iterable<Finding> {
+    const argsz = reading(view, 'argsz');
+    if (argsz?.value === undefined) return;
+    for (const need of needs(view, context)) {
+      if (BigInt(need.bytes) <= argsz.value) continue;
+      const message = `${found(argsz, `${argsz.value}`)}, but ${view.struct.name} needs at least ${need.bytes}`;
+      const finding = atReading(view, argsz, message, { predicts: need.check });
+      // The vendor part is read for a bind, not for an unbind.
+      if (need.part) yield* whereRead(view, need.part, context, finding);
+      else yield finding;
+      return;
+    }
   },
 });

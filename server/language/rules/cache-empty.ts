@@ -12,6 +12,7 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 cache_invalidate_info whole_pasid {
+                   // ^^^^^^^^^^^ cache is not set, so 0: nothing is flushed and the call succeeds; write cache = IOMMU_CACHE_INV_TYPE_IOTLB
   argsz = sizeof
   version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1
   granularity = IOMMU_INV_GRANU_PASID

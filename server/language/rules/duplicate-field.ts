@@ -1,5 +1,5 @@
 import { locate } from '../../../engine/index.ts';
-import type { FieldInit, Name } from '../syntax.ts';
+import type { FieldInit, Name, Span } from '../syntax.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({
@@ -14,7 +14,9 @@ cache_invalidate_info one_page {
   argsz = 16
   granu.addr_info.pasid = 1
   granu.addr_info = { pasid = 2 }
+                   // ^^^^^ granu.addr_info.pasid is given already, and this value replaces the first; remove one of them
   argsz = sizeof
+//2 ^^^^^ argsz is given already, and this value replaces the first; remove one of them
 }`,
     ],
     good: [
@@ -27,35 +29,39 @@ scenario "a derived payload changes a field" { submit bind expect hidden EINVAL 
   },
   *payload(view): Iterable<Finding> {
     for (const fields of [view.payload.fields, ...(view.payload.elements ?? [])]) {
-      const seen = new Map<string, readonly Name[]>();
-      for (const path of pathsOf(fields, [])) {
-        const text = path.map((name) => name.text).join('.');
-        const first = seen.get(text);
+      const seen = new Map<string, Given>();
+      for (const given of valuesOf(fields, [])) {
+        const { path, at } = given;
+        const first = seen.get(path);
         if (!first) {
-          const place = locate(
-            view.struct,
-            path.map((name) => name.text),
-          );
-          if (!('missing' in place)) seen.set(text, path);
+          if (!('missing' in locate(view.struct, path.split('.')))) seen.set(path, given);
           continue;
         }
-        const earlier = { file: view.file, start: first[0]!.start, end: first.at(-1)!.end, message: 'the first one' };
         yield {
-          at: { start: path[0]!.start, end: path.at(-1)!.end },
+          at,
           file: view.file,
-          message: `${text} is given already, and this value replaces the first; remove one of them`,
-          related: [earlier],
+          message: `${path} is given already, and this value replaces the first; remove one of them`,
+          related: [{ file: view.file, ...first.at, message: 'the first one' }],
         };
       }
     }
   },
 });
 
-/** The path of every value, its outer braces included; a span starts at the name that stands with the value. */
-function* pathsOf(fields: readonly FieldInit[], outer: readonly Name[]): Iterable<readonly Name[]> {
+interface Given {
+  readonly path: string;
+  readonly at: Span;
+}
+
+/** Every value with its whole path, drawn at the names that stand with it. */
+function* valuesOf(fields: readonly FieldInit[], outer: readonly Name[]): Iterable<Given> {
   for (const init of fields) {
     const path = [...outer, ...init.path];
-    if (init.fields) yield* pathsOf(init.fields, path);
-    else yield path;
+    if (init.fields) yield* valuesOf(init.fields, path);
+    else
+      yield {
+        path: path.map((name) => name.text).join('.'),
+        at: { start: init.path[0]!.start, end: init.path.at(-1)!.end },
+      };
   }
 }

@@ -9,6 +9,7 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 struct vfio_iommu_type1_info info { argsz = sizeof, flags = VFIO_IOMMU_INFO_PGSIZES }
+                                                 // ^^^^^ flags is written by the kernel, which does not read it; leave it out
 scenario "flags is an answer" { submit info }`,
     ],
     good: [

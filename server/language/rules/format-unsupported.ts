@@ -13,10 +13,12 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 bind_data guest_table { argsz = sizeof, version = IOMMU_GPASID_BIND_VERSION_1, format = 2 }
+                                                                                     // ^ format is 2, but VT-d takes IOMMU_PASID_FORMAT_INTEL_VTD (1) only; write format = IOMMU_PASID_FORMAT_INTEL_VTD
 nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_table }
 scenario "the core knows one format" { submit bind }`,
       `uapi vfio-2020-07
 bind_data guest_table { argsz = sizeof, version = IOMMU_GPASID_BIND_VERSION_1 }
+       // ^^^^^^^^^^^ format is not set, so 0, but VT-d takes IOMMU_PASID_FORMAT_INTEL_VTD (1) only; write format = IOMMU_PASID_FORMAT_INTEL_VTD
 nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_table }
 scenario "the driver refuses format 0" { submit bind }`,
     ],

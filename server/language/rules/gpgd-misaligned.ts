@@ -20,6 +20,11 @@ bind_data guest_pgd {
   addr_width = 48, hpasid = pasid
   gpgd = 0x1000_0001
        //^^^^^^^^^^^ gpgd is 0x1000_0001, which the kernel does not refuse: its low bits set SRE in the PASID entry; write 0x1000_0000
+}
+nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_pgd }
+scenario "s" {
+  submit pasid_request { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID, range = { min = 1, max = 9 } } as pasid
+  submit bind
 }`,
     ],
     good: [
@@ -29,6 +34,11 @@ bind_data guest_pgd {
   argsz = sizeof, version = IOMMU_GPASID_BIND_VERSION_1, format = IOMMU_PASID_FORMAT_INTEL_VTD
   addr_width = 48, hpasid = pasid
   gpgd = gpt.root
+}
+nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_pgd }
+scenario "s" {
+  submit pasid_request { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID, range = { min = 1, max = 9 } } as pasid
+  submit bind
 }`,
     ],
   },

@@ -18,6 +18,7 @@ cache_invalidate_info everything {
   version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_NR
+             // ^^^^^^^^^^^^^^^^^^ granularity is 3, but must be one of IOMMU_INV_GRANU_DOMAIN (0), IOMMU_INV_GRANU_PASID (1), IOMMU_INV_GRANU_ADDR (2)
 }
 nesting_op flush { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = everything }
 scenario "NR is no granularity" { submit flush }`,

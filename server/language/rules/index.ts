@@ -1,28 +1,59 @@
 import addrWidthUnsupported from './addr-width-unsupported.ts';
+import addressMisaligned from './address-misaligned.ts';
+import argszLarger from './argsz-larger.ts';
 import argszTooSmall from './argsz-too-small.ts';
+import cacheEmpty from './cache-empty.ts';
+import cacheGranularityRefused from './cache-granularity-refused.ts';
+import cacheGranularitySkipped from './cache-granularity-skipped.ts';
 import devicePasidBits from './device-pasid-bits.ts';
 import doubleBind from './double-bind.ts';
+import duplicateField from './duplicate-field.ts';
 import eafeUnsupported from './eafe-unsupported.ts';
+import fieldOut from './field-out.ts';
+import formatUnsupported from './format-unsupported.ts';
 import gpgdMisaligned from './gpgd-misaligned.ts';
 import gpgdOutOfRange from './gpgd-out-of-range.ts';
+import granularityUnknown from './granularity-unknown.ts';
+import invalidationWithoutPasid from './invalidation-without-pasid.ts';
 import memoryTypeRefused from './memory-type-refused.ts';
 import noNestingCapability from './no-nesting-capability.ts';
 import notNestingContainer from './not-nesting-container.ts';
+import opDataMismatch from './op-data-mismatch.ts';
+import opWithoutData from './op-without-data.ts';
+import paddingNotZero from './padding-not-zero.ts';
 import pasidNotAllocated from './pasid-not-allocated.ts';
 import pasidOutOfRange from './pasid-out-of-range.ts';
 import preferConstant from './prefer-constant.ts';
 import preferSizeof from './prefer-sizeof.ts';
+import rangeNotPowerOfTwo from './range-not-power-of-two.ts';
 import type { Rule } from './rule.ts';
 import sreUnsupported from './sre-unsupported.ts';
 import tableMisaligned from './table-misaligned.ts';
 import tableOutsideRam from './table-outside-ram.ts';
 import unbindNeverBound from './unbind-never-bound.ts';
+import unionMemberMismatch from './union-member-mismatch.ts';
+import unionMemberMissing from './union-member-missing.ts';
+import unknownFlagBits from './unknown-flag-bits.ts';
+import unknownOp from './unknown-op.ts';
 import unusedName from './unused-name.ts';
 import unusedResult from './unused-result.ts';
+import versionWrong from './version-wrong.ts';
 
 /** All rules, those about the outside of a payload first, then in the order in which the kernel decides. */
 export const RULES: readonly Rule[] = [
+  duplicateField,
+  fieldOut,
   argszTooSmall,
+  unknownFlagBits,
+  unknownOp,
+  opWithoutData,
+  opDataMismatch,
+  argszLarger,
+  versionWrong,
+  formatUnsupported,
+  paddingNotZero,
+  unionMemberMissing,
+  unionMemberMismatch,
   notNestingContainer,
   devicePasidBits,
   pasidOutOfRange,
@@ -36,6 +67,13 @@ export const RULES: readonly Rule[] = [
   sreUnsupported,
   eafeUnsupported,
   memoryTypeRefused,
+  granularityUnknown,
+  cacheGranularityRefused,
+  cacheGranularitySkipped,
+  cacheEmpty,
+  addressMisaligned,
+  rangeNotPowerOfTwo,
+  invalidationWithoutPasid,
   tableMisaligned,
   tableOutsideRam,
   preferSizeof,

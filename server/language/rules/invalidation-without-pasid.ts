@@ -1,6 +1,6 @@
 import { requestOf } from './invalidation.ts';
 import { whereRead } from './nesting-operation.ts';
-import { atReading, found, reading, unionsOf } from './reading.ts';
+import { atOneOf, found, reading, unionsOf } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({
@@ -17,11 +17,13 @@ cache_invalidate_info whole_pasid {
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_PASID
   granu.pasid_info.pasid = 1
+                        // ^ granularity is IOMMU_INV_GRANU_PASID, but granu.pasid_info.flags is not set, so 0: VT-d flushes PASID 0; write granu.pasid_info.flags = IOMMU_INV_PASID_FLAGS_PASID
 }
 cache_invalidate_info one_page = whole_pasid {
   granularity = IOMMU_INV_GRANU_ADDR
   granu.addr_info = {
     flags = IOMMU_INV_ADDR_FLAGS_LEAF
+         // ^^^^^^^^^^^^^^^^^^^^^^^^^ granu.addr_info.flags lacks IOMMU_INV_ADDR_FLAGS_PASID, so that VT-d flushes PASID 0; add it
     pasid = 1
     addr = 0x7f00_0000_0000
     granule_size = 4K
@@ -56,16 +58,11 @@ scenario "PASID 1 is flushed" { submit flush }`,
       const flags = reading(view, `${path}.${member}.flags`);
       if (flag === undefined || flags?.value === undefined) continue;
       if ((flags.value & context.constant(flag)) !== 0n) continue;
-      const pasid = reading(view, `${path}.${member}.pasid`);
       const message = flags.from
         ? `${flags.path} lacks ${flag}, so that VT-d flushes PASID 0; add it`
         : `${selector.path} is ${constant}, but ${found(flags, '0')}: VT-d flushes PASID 0; write ${flags.path} = ${flag}`;
-      yield* whereRead(
-        view,
-        flags.path,
-        context,
-        atReading(view, flags.from ? flags : pasid?.from ? pasid : selector, message),
-      );
+      const pasid = reading(view, `${path}.${member}.pasid`)!;
+      yield* whereRead(view, flags.path, context, atOneOf(view, [flags, pasid, selector], message));
     }
   },
 });

@@ -31,12 +31,7 @@ export function operationOf(view: PayloadView, context: RuleContext): Operation 
  * asked what it expects: unbind leaves `vendor` alone, and an operation of another struct reads other fields. A payload
  * that nothing carries yet is taken for one that will be read.
  */
-export function* whereRead(
-  view: PayloadView,
-  path: string,
-  context: RuleContext,
-  finding: Finding,
-): Iterable<Finding> {
+export function* whereRead(view: PayloadView, path: string, context: RuleContext, finding: Finding): Iterable<Finding> {
   for (const use of submitsReading(view, path, context)) yield use ? { ...finding, use } : finding;
 }
 
@@ -47,7 +42,8 @@ function submitsReading(view: PayloadView, path: string, context: RuleContext): 
       const operation = operationOf(carrier, context);
       return operation?.struct === view.struct.name && !(operation.name === UNBIND && isForBindOnly(path));
     })
-    .flatMap((carrier) => (carrier.uses.length > 0 ? carrier.uses : [undefined]));
+
+    .flatMap((carrier): readonly (Use | undefined)[] => (carrier.uses.length > 0 ? carrier.uses : [undefined]));
 }
 
 const isForBindOnly = (path: string): boolean => path === 'vendor' || path.startsWith('vendor.');

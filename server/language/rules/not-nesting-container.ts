@@ -1,6 +1,6 @@
 import { CHECKS, type Check } from '../../../engine/index.ts';
 import { isNestingContainer, isOnlyBase, machineLine, operationOf } from '../nesting-uses.ts';
-import { atTitle, type Finding, type PayloadView, rule } from './rule.ts';
+import { atTitle, type Finding, type PayloadView, type RuleContext, rule } from './rule.ts';
 
 export default rule({
   id: 'not-nesting-container',
@@ -14,7 +14,7 @@ export default rule({
 machine { container { type = VFIO_TYPE1v2_IOMMU } }
 pasid_request request { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID, range = { min = 1, max = 9 } }
             //^^^^^^^ request needs a container of type VFIO_TYPE1_NESTING_IOMMU, but this machine has VFIO_TYPE1v2_IOMMU
-scenario "s" { submit request as pasid }`,
+scenario "s" { submit request }`,
       `uapi vfio-2020-07
 machine { container { type = VFIO_TYPE1v2_IOMMU } }
 bind_data guest_pgd {
@@ -29,11 +29,11 @@ scenario "s" { submit bind }`,
       `uapi vfio-2020-07
 machine { container { type = VFIO_TYPE1_NESTING_IOMMU } }
 pasid_request request { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID, range = { min = 1, max = 9 } }
-scenario "s" { submit request as pasid }`,
+scenario "s" { submit request }`,
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    const check = refusing(view);
+    const check = refusing(view, context);
     if (!check || isNestingContainer(context) || isOnlyBase(view, context)) return;
     const what = view.payload.name?.text ?? view.payload.word.text;
     const type = [...context.file.generation.constants.values()].find(
@@ -45,8 +45,8 @@ scenario "s" { submit request as pasid }`,
   },
 });
 
-function refusing(view: PayloadView): Check | undefined {
+function refusing(view: PayloadView, context: RuleContext): Check | undefined {
   if (view.struct.name === 'vfio_iommu_type1_pasid_request') return CHECKS.requestNoVmm;
-  const operation = operationOf(view);
+  const operation = operationOf(view, context);
   return operation && (operation === 'flush' ? CHECKS.flushNoNesting : CHECKS.bindNoNesting);
 }

@@ -20,6 +20,7 @@ cache_invalidate_info whole_pasid {
   granu.pasid_info = { flags = IOMMU_INV_PASID_FLAGS_PASID, pasid = 1 }
 }
 nesting_op flush { argsz = sizeof, data = whole_pasid }
+                                       // ^^^^^^^^^^^ VFIO_IOMMU_NESTING_OP_BIND_PGTBL reads iommu_gpasid_bind_data, but data is iommu_cache_invalidate_info; change flags or data
 scenario "flags was forgotten, and 0 means bind" { submit flush }`,
       `uapi vfio-2020-07
 bind_data guest_table {
@@ -30,6 +31,7 @@ bind_data guest_table {
   hpasid = 1
 }
 nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = guest_table }
+                                                                                 // ^^^^^^^^^^^ VFIO_IOMMU_NESTING_OP_CACHE_INVLD reads iommu_cache_invalidate_info, but data is iommu_gpasid_bind_data; change flags or data
 scenario "a bind that invalidates" { submit bind }`,
     ],
     good: [
@@ -60,9 +62,7 @@ function refusal(data: PayloadView, wanted: string, { file, constant }: RuleCont
   const struct = file.generation.structs.get(wanted);
   const read = (path: string): bigint | undefined => {
     const place = struct && locate(struct, path.split('.'));
-    return place && !('missing' in place)
-      ? readingAt(data, path, place.offset, place.field.size).value
-      : undefined;
+    return place && !('missing' in place) ? readingAt(data, path, place.offset, place.field.size).value : undefined;
   };
   const [argsz, version] = [read('argsz'), read('version')];
   if (argsz === undefined || version === undefined) return undefined;

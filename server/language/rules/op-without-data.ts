@@ -1,5 +1,6 @@
 import { CHECKS } from '../../../engine/index.ts';
 import { operationOf } from './nesting-operation.ts';
+import { mayLackFields } from './reading.ts';
 import { atTitle, type Finding, rule } from './rule.ts';
 
 export default rule({
@@ -12,6 +13,7 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 nesting_op unbind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL }
+        // ^^^^^^ VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL needs data, but there is none: the kernel reads iommu_gpasid_bind_data from what lies behind the header; add data = NAME
 scenario "unbind what?" { submit unbind }`,
     ],
     good: [
@@ -29,7 +31,7 @@ scenario "the refusal is what this scenario is about" { submit unbind mapped 8 e
   },
   *payload(view, context): Iterable<Finding> {
     const operation = operationOf(view, context);
-    if (!operation || view.fields.has('data')) return;
+    if (!operation || view.fields.has('data') || mayLackFields(view)) return;
     const [zeros, unmapped] =
       operation.struct === 'iommu_cache_invalidate_info'
         ? [CHECKS.flushArgsz, CHECKS.flushFault]

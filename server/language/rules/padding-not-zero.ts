@@ -22,6 +22,7 @@ bind_data guest_table {
   version = IOMMU_GPASID_BIND_VERSION_1
   format = IOMMU_PASID_FORMAT_INTEL_VTD
   padding = [0, 0, 0xff]
+         // ^^^^^^^^^^^^ byte 2 of padding is 0xff, but padding must be 0; leave padding out
 }
 nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_table }
 scenario "left over from the stack" { submit bind }`,
@@ -32,6 +33,7 @@ cache_invalidate_info whole_pasid {
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_PASID
   padding = 1
+         // ^ byte 0 of padding is 0x1, but padding must be 0; leave padding out
   granu.pasid_info = { flags = IOMMU_INV_PASID_FLAGS_PASID, pasid = 1 }
 }
 nesting_op flush { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = whole_pasid }

@@ -62,7 +62,7 @@ scenario "s" {
 
 function* boundPasid(view: PayloadView, context: RuleContext): Iterable<Finding> {
   const field = view.fields.get('hpasid');
-  if (field && field.value === undefined) return;
+  if (field ? field.value === undefined : view.carriers.length === 0) return;
   const pasid = field?.value ?? 0n;
   const at = (message: string, more: Partial<Finding>): Finding =>
     field ? atValue(field, message, more) : atTitle(view, message, more);

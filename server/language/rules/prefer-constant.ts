@@ -13,14 +13,14 @@ export default rule({
 pasid_request request { argsz = sizeof, flags = 2, range = { min = 1, max = 9 } }
                                               //^ flags is 2; write VFIO_IOMMU_FLAG_FREE_PASID`,
       `uapi vfio-2020-07
-bind_data guest_pgd { vendor.vtd.flags = 0x3 }
-                                       //^^^ vendor.vtd.flags is 0x3; write IOMMU_SVA_VTD_GPASID_SRE | IOMMU_SVA_VTD_GPASID_EAFE`,
+struct iommu_gpasid_bind_data_vtd attributes { flags = 0x3 }
+                                                     //^^^ flags is 0x3; write IOMMU_SVA_VTD_GPASID_SRE | IOMMU_SVA_VTD_GPASID_EAFE`,
     ],
     good: [
       `uapi vfio-2020-07
 pasid_request request { argsz = sizeof, flags = VFIO_IOMMU_FLAG_FREE_PASID, range = { min = 1, max = 9 } }`,
       `uapi vfio-2020-07
-bind_data no_such_flag { vendor.vtd.flags = 0x80 }`,
+struct iommu_gpasid_bind_data_vtd no_such_flag { flags = 0x80 }`,
     ],
   },
   *payload(view, context): Iterable<Finding> {

@@ -1,7 +1,7 @@
 import { hexGrouped, sizeText } from '../../../engine/index.ts';
 import { rangeOf, requestOf } from './invalidation.ts';
 import { whereRead } from './nesting-operation.ts';
-import { atReading, found } from './reading.ts';
+import { atOneOf, found } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({
@@ -18,10 +18,14 @@ cache_invalidate_info three_pages {
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_ADDR
   granu.addr_info = { flags = IOMMU_INV_ADDR_FLAGS_PASID, pasid = 1, granule_size = 4K, nb_granules = 3 }
+                                                                                                   // ^ granule_size * nb_granules is 12K: VT-d rounds it up to 16K; ask for a power of two of 4K pages
 }
 cache_invalidate_info no_pages = three_pages { granu.addr_info.nb_granules = 0 }
+                                                                          // ^ granu.addr_info.nb_granules is 0: VT-d flushes one 4K page; say how many there are
 cache_invalidate_info six_kilobytes = three_pages { granu.addr_info = { granule_size = 1K, nb_granules = 6 } }
+                                                                                                      // ^ granule_size * nb_granules is 6K: VT-d drops the part of a page and flushes 4K only; ask for a power of two of 4K pages
 cache_invalidate_info everything = three_pages { granu.addr_info = { granule_size = 1 << 52, nb_granules = 4K } }
+                                                                                                        // ^^ granule_size * nb_granules is 0x1_0000_0000_0000_0000, which wraps at 64 bits: VT-d flushes 4K only; flush the PASID instead
 nesting_op flush_three { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = three_pages }
 nesting_op flush_none { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = no_pages }
 nesting_op flush_six { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = six_kilobytes }
@@ -50,16 +54,19 @@ scenario "512 pages" { submit flush }`,
     const request = requestOf(view, context);
     const range = request && rangeOf(view, request);
     if (!range || range.meant === range.block) return;
-    const { granule, count, meant, block } = range;
+    const { granule, count, bytes, meant, block } = range;
+    const product = 'granule_size * nb_granules';
     const isShort = meant === 0n || block < meant;
-    const subject =
+    const message =
       meant === 0n
-        ? (count.value === 0n ? found(count, '0') : found(granule, '0'))
-        : `granule_size * nb_granules is ${meant < 1n << 64n ? sizeText(meant) : hexGrouped(meant)}`;
-    const effect = `VT-d ${isShort ? 'flushes' : 'rounds it up to'} ${sizeText(block)}${isShort ? ' only' : ''}`;
-    const message = `${subject}, not a power of two of 4K pages: ${effect}; ask for a power of two of 4K granules`;
-    const at = meant === 0n && count.value !== 0n ? granule : count;
+        ? `${found(count.value === 0n ? count : granule, '0')}: VT-d flushes one 4K page; say how many there are`
+        : meant !== bytes
+          ? `${product} is ${hexGrouped(meant)}, which wraps at 64 bits: VT-d flushes ${sizeText(block)} only; flush the PASID instead`
+          : isShort
+            ? `${product} is ${sizeText(meant)}: VT-d drops the part of a page and flushes ${sizeText(block)} only; ask for a power of two of 4K pages`
+            : `${product} is ${sizeText(meant)}: VT-d rounds it up to ${sizeText(block)}; ask for a power of two of 4K pages`;
+    const at = meant === 0n && count.value !== 0n ? [granule, count] : [count, granule];
     const more = isShort ? {} : { severity: 'information' as const };
-    yield* whereRead(view, count.path, context, atReading(view, at, message, more));
+    yield* whereRead(view, count.path, context, atOneOf(view, at, message, more));
   },
 });

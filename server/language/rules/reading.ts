@@ -22,9 +22,15 @@ export function readingAt(view: PayloadView, path: string, offset: number, size:
   const filling = [...view.fields.values()].filter((f) => f.offset < offset + size && offset < f.offset + f.field.size);
   const { bytes, later, troubles } = view.image;
   const complete = later.length === 0 && troubles.length === 0;
-  const known = filling.every((f) => f.value !== undefined || (f.field.kind !== 'uint' && complete));
+  const known =
+    (0 < filling.length || !mayLackFields(view)) &&
+    filling.every((f) => f.value !== undefined || (f.field.kind !== 'uint' && complete));
   return { path, value: known ? getUint(bytes, offset, size) : undefined, from: filling.at(-1) };
 }
+
+/** Whether a mistake hides fields, so that an unset one may be meant to be set: a misspelt field, or a broken base. */
+export const mayLackFields = ({ image, payload }: PayloadView): boolean =>
+  image.troubles.some((trouble) => trouble.code === 'unknown-field' || payload.base !== undefined);
 
 /** A finding where the value was given, or at the payload's name when it was not. */
 export const atReading = (
@@ -33,6 +39,21 @@ export const atReading = (
   message: string,
   more: Omit<Finding, 'at' | 'file' | 'message'> = {},
 ): Finding => (from ? atValue(from, message, more) : atTitle(view, message, more));
+
+/** The same where several fields decide: at the first that this payload gives itself rather than inherits. */
+export function atOneOf(
+  view: PayloadView,
+  readings: readonly Reading[],
+  message: string,
+  more: Omit<Finding, 'at' | 'file' | 'message'> = {},
+): Finding {
+  const own = readings.find(({ from }) => from && isOwn(view, from)) ?? readings.find(({ from }) => from);
+  return own?.from ? atValue(own.from, message, more) : atTitle(view, message, more);
+}
+
+/** Whether a payload gives a field itself, and does not inherit it. */
+export const isOwn = ({ file, payload }: PayloadView, field: FieldView): boolean =>
+  field.file === file && payload.start <= field.expr.start && field.expr.end <= payload.end;
 
 /** `version is 2`, or `version is not set, so 0`. */
 export const found = ({ path, from }: Reading, value: string): string =>
@@ -46,8 +67,7 @@ export const constantOf = (
   value: bigint | undefined,
   names: readonly string[] | undefined,
   context: RuleContext,
-): string | undefined =>
-  value === undefined ? undefined : names?.find((name) => context.constant(name) === value);
+): string | undefined => (value === undefined ? undefined : names?.find((name) => context.constant(name) === value));
 
 /** The bits that a field's flags cover. */
 export const bitsOf = (names: readonly string[], context: RuleContext): bigint =>

@@ -32,7 +32,9 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 pasid_request one { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID | 1 << 2, range = { min = 1, max = 9 } }
+                                         // ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ flags is 0x5, but only 0x3 (VFIO_PASID_REQUEST_MASK) is known; clear 0x4
 nesting_op bind { argsz = sizeof, flags = 1 << 16, data = bind_data { argsz = sizeof } }
+                                       // ^^^^^^^ flags is 0x10000, but only 0xffff (VFIO_NESTING_OP_MASK) is known; clear 0x10000
 scenario "VFIO's own flags" {
   submit one
   submit bind
@@ -43,8 +45,10 @@ bind_data guest_table {
   version = IOMMU_GPASID_BIND_VERSION_1
   format = IOMMU_PASID_FORMAT_INTEL_VTD
   flags = IOMMU_SVA_GPASID_VAL | 2
+       // ^^^^^^^^^^^^^^^^^^^^^^^^ flags is 0x3, but only 0x1 (IOMMU_SVA_GPASID_VAL) is known; clear 0x2
 }
 bind_data guest_attributes = guest_table { flags = 0, vendor.vtd.flags = 1 << 6 }
+                                                                      // ^^^^^^ vendor.vtd.flags is 0x40, but only 0x3f is known; clear 0x40
 nesting_op bind_table { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_table }
 nesting_op bind_attributes { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_attributes }
 scenario "flags of the core and of VT-d" {
@@ -56,16 +60,19 @@ cache_invalidate_info fourth_cache {
   argsz = sizeof
   version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1
   cache = 1 << IOMMU_CACHE_INV_TYPE_NR
+       // ^^^^^^^^^^^^^^^^^^^^^^^^^^^^ cache is 0x8, but only 0x7 (IOMMU_CACHE_INV_TYPE_IOTLB | IOMMU_CACHE_INV_TYPE_DEV_IOTLB | IOMMU_CACHE_INV_TYPE_PASID) is known; clear 0x8
 }
 cache_invalidate_info one_pasid = fourth_cache {
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_PASID
   granu.pasid_info.flags = IOMMU_INV_ADDR_FLAGS_LEAF
+                        // ^^^^^^^^^^^^^^^^^^^^^^^^^ granu.pasid_info.flags is 0x4, but only 0x3 (IOMMU_INV_PASID_FLAGS_PASID | IOMMU_INV_PASID_FLAGS_ARCHID) is known; clear 0x4
 }
 cache_invalidate_info one_page = fourth_cache {
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_ADDR
   granu.addr_info.flags = ~0
+                       // ^^ granu.addr_info.flags is 0xffffffff, but only 0x7 (IOMMU_INV_ADDR_FLAGS_PASID | IOMMU_INV_ADDR_FLAGS_ARCHID | IOMMU_INV_ADDR_FLAGS_LEAF) is known; clear 0xfffffff8
 }
 nesting_op flush_cache { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = fourth_cache }
 nesting_op flush_pasid { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = one_pasid }

@@ -18,10 +18,13 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 nesting_op both { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL | VFIO_IOMMU_NESTING_OP_CACHE_INVLD }
+                                       // ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ flags is 3, which is none of the operations; write VFIO_IOMMU_NESTING_OP_BIND_PGTBL or VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL or VFIO_IOMMU_NESTING_OP_CACHE_INVLD
 scenario "1 | 2 is operation 3" { submit both }`,
       `uapi vfio-2020-07
 pasid_request neither { argsz = sizeof, range = { min = 1, max = 100 } }
+           // ^^^^^^^ flags is not set, so 0, which is none of the requests; write VFIO_IOMMU_FLAG_ALLOC_PASID or VFIO_IOMMU_FLAG_FREE_PASID
 pasid_request both = neither { flags = VFIO_IOMMU_FLAG_ALLOC_PASID | VFIO_IOMMU_FLAG_FREE_PASID }
+                                    // ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ flags is 3, which is none of the requests; write VFIO_IOMMU_FLAG_ALLOC_PASID or VFIO_IOMMU_FLAG_FREE_PASID
 scenario "one bit of two" {
   submit neither
   submit both

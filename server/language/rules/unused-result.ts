@@ -1,5 +1,5 @@
 import { stepsOf } from '../scenario-names.ts';
-import { namesUsedIn, namesUsedInStep } from '../used-names.ts';
+import { namesUsedByDeclarations, namesUsedInStep } from '../used-names.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({
@@ -25,15 +25,14 @@ scenario "s" {
 }`,
     ],
   },
-  *scenario(scenario, { resolved }): Iterable<Finding> {
+  *scenario(scenario, context): Iterable<Finding> {
     const steps = [...stepsOf(scenario.steps)];
     const results = steps.flatMap((step) => ('as' in step && step.as && step.as.text !== '' ? [step.as] : []));
     if (results.length === 0) return;
     const used = new Set(scenario.steps.flatMap((step) => [...namesUsedInStep(step)]));
-    for (const { program } of resolved.sources)
-      for (const declaration of program.declarations)
-        if (declaration.kind !== 'scenario') for (const name of namesUsedIn(declaration)) used.add(name);
+    const elsewhere = namesUsedByDeclarations(context);
     for (const name of results)
-      if (!used.has(name.text)) yield { at: name, file: resolved.file, message: `${name.text} is never used` };
+      if (!used.has(name.text) && !elsewhere.has(name.text))
+        yield { at: name, file: context.resolved.file, message: `${name.text} is never used` };
   },
 });

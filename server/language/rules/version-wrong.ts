@@ -18,10 +18,12 @@ export default rule({
     bad: [
       `uapi vfio-2020-07
 bind_data guest_table { argsz = sizeof, version = 2, format = IOMMU_PASID_FORMAT_INTEL_VTD }
+                                               // ^ version is 2, but iommu_gpasid_bind_data has IOMMU_GPASID_BIND_VERSION_1 (1) only; write version = IOMMU_GPASID_BIND_VERSION_1
 nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_table }
 scenario "there is no second version" { submit bind }`,
       `uapi vfio-2020-07
 cache_invalidate_info whole_pasid {
+                   // ^^^^^^^^^^^ version is not set, so 0, but iommu_cache_invalidate_info has IOMMU_CACHE_INVALIDATE_INFO_VERSION_1 (1) only; write version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1
   argsz = sizeof
   cache = IOMMU_CACHE_INV_TYPE_IOTLB
   granularity = IOMMU_INV_GRANU_PASID
