@@ -37,6 +37,8 @@ export const PASID_LAST = PasidEntry.Origin;
 /** Decoded context entries, tagged by source id. */
 export class ContextCache {
   readonly table = new LineTable();
+  /** Rises whenever a line comes or goes. */
+  changes = 0;
 
   get lines(): Int32Array {
     return this.table.lines;
@@ -47,6 +49,7 @@ export class ContextCache {
   }
 
   clear(): number {
+    this.changes++;
     return this.table.clear();
   }
 
@@ -55,12 +58,14 @@ export class ContextCache {
   }
 
   fill(sid: number): number {
+    this.changes++;
     const found = this.find(sid);
     return found >= 0 ? found : this.table.append(sid, 0, 0, 0);
   }
 
   /** Device-selective: all functions equal outside the masked bits of the source id. */
   removeDevice(sid: number, ignoredBits: number): number {
+    this.changes++;
     const before = this.size;
     for (const at of this.table.offsets())
       if (((this.table.key0(at) ^ sid) & ~ignoredBits & 0xffff) === 0) this.table.kill(at);

@@ -19,6 +19,8 @@ export interface ScenarioFile {
   readonly tables: ReadonlyMap<string, Declared<PageTableDecl>>;
   readonly machine: MachineConfig;
   readonly scenarios: readonly ScenarioDecl[];
+  /** Files that only bring declarations; their payloads are judged where they are used. */
+  readonly included: ReadonlySet<string>;
 }
 
 /** A value that a step made, with the members it can be asked for. */

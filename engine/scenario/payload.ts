@@ -56,6 +56,7 @@ export interface PayloadContext {
 }
 
 const MAX_DEPTH = 16;
+const MAX_BASES = 100;
 const MAX_BYTES = 1 << 20;
 
 export interface NoStruct {
@@ -103,19 +104,36 @@ export function encodePayload(declared: Declared<Payload>, context: PayloadConte
 const NONE: readonly never[] = Object.freeze([]);
 const NO_BYTES = new Uint8Array(0);
 
+const names = (init: FieldInit, field: Field): boolean => init.path.length === 1 && init.path[0]!.text === field.name;
+
+/** The paths of all values that payloads give, nested ones included. */
+function pathsGiven(chain: readonly Declared<Payload>[]): Set<string> {
+  const paths = new Set<string>();
+  const add = (inits: readonly FieldInit[], prefix: string): void => {
+    for (const init of inits) {
+      const path = prefix + texts(init.path).join('.');
+      if (init.fields) add(init.fields, `${path}.`);
+      else paths.add(path);
+    }
+  };
+  for (const { node } of chain) add(node.fields, '');
+  return paths;
+}
+
 class Encoder {
   readonly #payload: Payload;
   readonly #file: string;
   readonly #context: PayloadContext;
   readonly #depth: number;
   readonly #entries: Entry[] = [];
-  #troubles: readonly Trouble[] = NONE;
-  #later: readonly NoValue[] = NONE;
+  #troubles: Trouble[] | undefined;
+  #later: NoValue[] | undefined;
   #scope: Scope | undefined;
   #scopeFile = '';
   #bytes = NO_BYTES;
   #embedded: Image | undefined;
   #size = 0n;
+  #overridden: ReadonlySet<string> | undefined;
 
   constructor(declared: Declared<Payload>, context: PayloadContext, depth: number) {
     this.#payload = declared.node;
@@ -131,8 +149,8 @@ class Encoder {
       struct,
       bytes: this.#bytes,
       entries: this.#entries,
-      troubles: this.#troubles,
-      later: this.#later,
+      troubles: this.#troubles ?? NONE,
+      later: this.#later ?? NONE,
       embedded: this.#embedded,
     };
   }
@@ -193,17 +211,19 @@ class Encoder {
     const flexible = struct.fields.find((f) => f.kind === 'flex');
     let tail: Uint8Array | undefined;
     if (flexible) {
-      for (const { node, file } of chain) {
-        for (const init of node.fields)
-          if (init.path.length === 1 && init.path[0]!.text === flexible.name)
-            tail = this.#flexBytes(init, flexible, file);
-      }
+      const given = chain.findLast(({ node }) => node.fields.some((init) => names(init, flexible)));
+      const init = given?.node.fields.findLast((f) => names(f, flexible));
+      if (given && init) tail = this.#flexBytes(init, flexible, given.file);
     }
     const size = Math.max(struct.size, (flexible?.offset ?? 0) + (tail?.length ?? 0));
     this.#size = BigInt(size);
     this.#bytes = new Uint8Array(size);
     if (flexible && tail) this.#bytes.set(tail, flexible.offset);
-    for (const { node, file } of chain) this.#fill(struct, 0, node.fields, file, '', '');
+    for (const [i, { node, file }] of chain.entries()) {
+      // What a payload overrides in its base is never looked at: it may name what only other users of the base know.
+      this.#overridden = i + 1 < chain.length ? pathsGiven(chain.slice(i + 1)) : undefined;
+      this.#fill(struct, 0, node.fields, file, '', '');
+    }
   }
 
   /** The payload and its bases, the outermost base first. */
@@ -214,6 +234,10 @@ class Encoder {
       const { node, file }: Declared<Payload> = next;
       chain.unshift(next);
       if (!node.base) break;
+      if (MAX_BASES < chain.length) {
+        this.#trouble(node.base, 'base-too-deep', `more than ${MAX_BASES} payloads rest on one another here`, file);
+        break;
+      }
       const base = this.#context.payload(node.base.text);
       if (!base) {
         this.#trouble(node.base, 'unknown-name', `no payload is called ${node.base.text}`, file);
@@ -279,6 +303,7 @@ class Encoder {
   }
 
   #store(field: Field, offset: number, path: string, init: FieldInit, expr: Expr, file: string): void {
+    if (this.#overridden?.has(path)) return;
     // The entry stands before those of what it holds.
     const entry: Building = { path, field, offset, init, nameSpan: nameSpan(init), expr, value: undefined, file };
     this.#entries.push(entry);
@@ -376,7 +401,7 @@ class Encoder {
         );
       return;
     }
-    this.#later = joined(this.#later, image.later);
+    this.#waitFor(image.later);
     this.#bytes.set(image.bytes.subarray(0, field.size), offset);
   }
 
@@ -395,8 +420,8 @@ class Encoder {
     if (image) {
       this.#embedded = image;
       // What is wrong inside a named payload is reported where that is declared.
-      if (expr.kind === 'payload') this.#troubles = joined(this.#troubles, image.troubles);
-      this.#later = joined(this.#later, image.later);
+      if (expr.kind === 'payload') this.#adopt(image.troubles);
+      this.#waitFor(image.later);
       return image.bytes;
     }
     const value = evaluate(expr, this.#context.scope(undefined, file));
@@ -428,24 +453,31 @@ class Encoder {
     const declared = expr.kind === 'name' ? this.#context.payload(expr.name) : undefined;
     if (!declared) return undefined;
     const image = encodePayload(declared, this.#context, this.#depth + 1);
-    this.#troubles = joined(
-      this.#troubles,
-      image.troubles.filter((t) => t.code === 'payload-cycle'),
-    );
+    this.#adopt(image.troubles.filter((t) => t.code === 'payload-cycle'));
     return image;
   }
 
   #noValue(value: NoValue, file = this.#file): void {
-    if (value.noValue === 'later') this.#later = joined(this.#later, [value]);
+    if (value.noValue === 'later') this.#waitFor([value]);
     else this.#trouble(value.at, value.code, value.message, file);
   }
 
   #trouble(at: Span, code: string, message: string, file = this.#file): void {
-    this.#troubles = joined(this.#troubles, [{ start: at.start, end: at.end, code, message, file }]);
+    this.#adopt([{ start: at.start, end: at.end, code, message, file }]);
+  }
+
+  #adopt(troubles: readonly Trouble[]): void {
+    if (troubles.length === 0) return;
+    this.#troubles ??= [];
+    for (const trouble of troubles) this.#troubles.push(trouble);
+  }
+
+  #waitFor(values: readonly NoValue[]): void {
+    if (values.length === 0) return;
+    this.#later ??= [];
+    for (const value of values) this.#later.push(value);
   }
 }
-
-const joined = <T>(a: readonly T[], b: readonly T[]): readonly T[] => (b.length === 0 ? a : a.concat(b));
 
 const texts = (path: readonly Name[]): string[] => path.map((p) => p.text);
 

@@ -28,12 +28,16 @@ const MAX_DIAGNOSTICS = 1000;
 export function analyse(resolved: Resolved): Diagnostic[] {
   const { scenarioFile: file } = resolved;
   if (!file) return tidy(resolved.diagnostics);
-  const names = Names.lasting(file, namesBoundInAll(file));
-  return tidy([...resolved.diagnostics, ...checkValues(file, names), ...applyRules(resolved, file, names)]);
+  // What an included file's own scenarios bind, its payloads may name too.
+  const bound = namesBoundInAll(
+    resolved.sources.flatMap(({ program }) => program.declarations.filter((d) => d.kind === 'scenario')),
+  );
+  const names = Names.lasting(file, bound);
+  return tidy([...resolved.diagnostics, ...checkValues(file, names, bound), ...applyRules(resolved, file, names)]);
 }
 
 /** Values that can be known before a run: names, types, widths. */
-function checkValues(file: ScenarioFile, names: Names): Diagnostic[] {
+function checkValues(file: ScenarioFile, names: Names, bound: ReadonlySet<string>): Diagnostic[] {
   const found: Diagnostic[] = [];
   const error = (at: Span & { readonly file: string }, code: string, message: string): void => {
     found.push({ file: at.file, start: at.start, end: at.end, code, severity: 'error', message });
@@ -46,7 +50,20 @@ function checkValues(file: ScenarioFile, names: Names): Diagnostic[] {
 
   for (const { node, file: where } of file.lets.values()) expression(node.value, where);
   for (const declared of file.payloads.values()) {
-    for (const trouble of encodePayload(declared, names).troubles) error(trouble, trouble.code, trouble.message);
+    for (const trouble of encodePayload(declared, names).troubles) {
+      // A file without scenarios, and any included one, leaves it to its users to bind what its payloads name.
+      if (trouble.code !== 'unknown-name' || (file.scenarios.length > 0 && !file.included.has(trouble.file)))
+        error(trouble, trouble.code, trouble.message);
+      else if (!file.included.has(trouble.file))
+        found.push({
+          file: trouble.file,
+          start: trouble.start,
+          end: trouble.end,
+          code: 'name-bound-elsewhere',
+          severity: 'information',
+          message: `${trouble.message} in this file; a scenario that submits the payload has to bind it`,
+        });
+    }
     if (declared.node.mapped) expression(declared.node.mapped, declared.file);
   }
   for (const { node, file: where } of file.tables.values()) {
@@ -71,7 +88,7 @@ function checkValues(file: ScenarioFile, names: Names): Diagnostic[] {
           );
     }
   }
-  for (const scenario of file.scenarios) for (const d of checkScenario(scenario, file, names)) found.push(d);
+  for (const scenario of file.scenarios) for (const d of checkScenario(scenario, file, names, bound)) found.push(d);
   return found;
 }
 
@@ -106,6 +123,8 @@ function applyRules(resolved: Resolved, file: ScenarioFile, names: Names): Diagn
   const found: Diagnostic[] = [];
   for (const rule of RULES) {
     for (const view of views.all) {
+      // A payload that only lends its fields is judged in those that take them.
+      if (view.lends) continue;
       for (const finding of rule.payload?.(view, context) ?? [])
         if (!isExpected(finding, finding.use ? [finding.use] : view.uses)) found.push(toDiagnostic(rule, finding));
     }

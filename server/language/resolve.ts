@@ -91,6 +91,7 @@ class Resolver {
       payloads: this.#payloads,
       tables: this.#tables,
       scenarios,
+      included: new Set(this.#sources.map((source) => source.file).filter((name) => name !== file)),
     };
     const machine = this.#resolveMachine(base);
     return { ...resolved, scenarioFile: { ...base, machine }, diagnostics: this.#diagnostics };

@@ -1,6 +1,7 @@
 import {
   encodePayload,
   evaluate,
+  type Image,
   isNoValue,
   Names,
   type NoValue,
@@ -8,7 +9,16 @@ import {
   type ScenarioFile,
 } from '../../engine/index.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { type Expr, type Name, type ScenarioDecl, type Span, type Step, type Visitor, visitStep } from './syntax.ts';
+import {
+  type Expr,
+  type Name,
+  type NameExpr,
+  type ScenarioDecl,
+  type Span,
+  type Step,
+  type Visitor,
+  visitStep,
+} from './syntax.ts';
 
 /** Every step of a scenario, those inside loops and lanes included, in source order. */
 export function* stepsOf(steps: readonly Step[]): Generator<Step> {
@@ -42,9 +52,9 @@ function addNamesBoundIn(scenario: ScenarioDecl, names: Set<string>): void {
 }
 
 /** Names that any scenario of the file binds. */
-export function namesBoundInAll(file: ScenarioFile): Set<string> {
+export function namesBoundInAll(scenarios: readonly ScenarioDecl[]): Set<string> {
   const names = new Set<string>();
-  for (const scenario of file.scenarios) addNamesBoundIn(scenario, names);
+  for (const scenario of scenarios) addNamesBoundIn(scenario, names);
   return names;
 }
 
@@ -62,9 +72,14 @@ const PLANNED: ReadonlySet<Step['kind']> = new Set([
 
 /**
  * What is wrong with a scenario's names and values before it runs. `lasting` is the file's static scope, in which every
- * name that some scenario binds is known later; here only those are that this scenario has bound by a step.
+ * name that some scenario binds (`boundInFile`) is known later; here only those are that this scenario has bound by a step.
  */
-export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile, lasting: Names): Diagnostic[] {
+export function checkScenario(
+  scenario: ScenarioDecl,
+  file: ScenarioFile,
+  lasting: Names,
+  boundInFile: ReadonlySet<string>,
+): Diagnostic[] {
   const found: Diagnostic[] = [];
   const error = (at: Span, code: string, message: string, where = file.file): void => {
     found.push({ file: where, start: at.start, end: at.end, code, severity: 'error', message });
@@ -121,14 +136,12 @@ export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile, lastin
       (step.kind === 'submit' || step.kind === 'respond' || step.kind === 'inject') &&
       step.payload === expr
     ) {
-      // Most payloads wait for nothing: they are what they are in every scenario, and were judged where they stand.
       const known = encodePayload(payload, lasting);
-      if (known.later.length === 0 && expr.kind === 'name') return;
-      const { troubles } = known.later.length === 0 ? known : encodePayload(payload, names);
+      const { troubles } = isSettled(known, bound) ? known : encodePayload(payload, names);
       for (const trouble of troubles) {
         if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.file);
         // Elsewhere the name may be known: this scenario has not bound it by here.
-        else if (trouble.code === 'unknown-name' && isBoundSomewhere(trouble.message, file))
+        else if (trouble.code === 'unknown-name' && boundInFile.has(trouble.message.split(' ')[0]!))
           error(
             expr,
             'name-not-bound-yet',
@@ -157,15 +170,23 @@ export function checkScenario(scenario: ScenarioDecl, file: ScenarioFile, lastin
   return found;
 }
 
+/**
+ * Whether a payload looks the same to a scenario that has bound these names as it does to the file as a whole: it waits
+ * for nothing, or each field that waits is just one of the names. Saves encoding it once more.
+ */
+function isSettled({ later, entries, embedded }: Image, bound: ReadonlySet<string>): boolean {
+  if (later.length === 0) return true;
+  for (const { at } of later) if (!('name' in at && bound.has((at as NameExpr).name))) return false;
+  for (const { value, expr, field } of entries)
+    if (value === undefined && expr.kind !== 'name' && !(field.kind === 'flex' && embedded)) return false;
+  return embedded ? isSettled(embedded, bound) : entries.length > 0;
+}
+
 /** Granularity words stand for numbers inside `invalidate`. */
 const GRANULARITIES = new Set(['global', 'domain', 'page', 'pasid', 'device', 'index']);
 function invalidateScope(names: Names): ReturnType<Names['scope']> {
   const scope = names.scope();
   return { ...scope, name: (name, at) => scope.name(name, at) ?? (GRANULARITIES.has(name) ? 0n : undefined) };
-}
-
-function isBoundSomewhere(message: string, file: ScenarioFile): boolean {
-  return file.scenarios.some((s) => [...namesBoundIn(s)].some((name) => message.startsWith(`${name} `)));
 }
 
 /** Devices and tables that a step names. */

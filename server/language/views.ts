@@ -18,7 +18,7 @@ type Building = { -readonly [K in keyof PayloadView]: PayloadView[K] } & { uses:
 export function buildViews(
   resolved: Resolved,
   file: ScenarioFile,
-  names: Names = Names.lasting(file, namesBoundInAll(file)),
+  names: Names = Names.lasting(file, namesBoundInAll(file.scenarios)),
 ): Views {
   const of = new Map<Payload, Building>();
   const kinds = new Map([...file.generation.kinds.values()].reverse().map((k) => [k.struct, k.kind]));
@@ -64,6 +64,11 @@ export function buildViews(
     )
       view.uses.push(use);
   }
+  for (const view of of.values()) {
+    const base = view.payload.base && file.payloads.get(view.payload.base.text);
+    const lender = base && of.get(base.node);
+    if (lender && lender.uses.length === 0 && lender.carriers.length === 0) lender.lends = true;
+  }
   return { all: [...of.values()], of };
 }
 
@@ -87,6 +92,7 @@ function viewOf(declared: Declared<Payload>, names: Names, kinds: ReadonlyMap<st
     title: declared.node.name ?? declared.node.word,
     uses: [],
     data: undefined,
+    lends: false,
     carriers: [],
   };
 }

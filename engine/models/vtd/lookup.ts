@@ -36,8 +36,8 @@ export class ConfigLookup {
     this.pasidCached = false;
     const needs = request.kind === Kind.Translation ? Flag.PASIDE | Flag.DTE : Flag.PASIDE;
     if (request.pasid >= 0) {
-      // A PASID line also holds what its context entry allowed, so the context need not be asked again.
-      const at = this.pasids.find(request.sid, request.pasid);
+      // A PASID line also holds what its context entry allowed; that counts while the context entry is cached as well.
+      const at = this.contexts.find(request.sid) < 0 ? -1 : this.pasids.find(request.sid, request.pasid);
       if (at >= 0 && (this.pasids.lines[at + PasidEntry.Flags]! & needs) === needs) {
         this.pasidAt = at;
         this.pasidCached = true;

@@ -66,8 +66,8 @@ export class Presence {
     r.clear();
     const context = unit.contextCache.find(request.sid);
     const rid = context >= 0 ? unit.contextCache.lines[context + Context.RidPasid]! : -1;
-    let at =
-      request.pasid >= 0 || rid >= 0 ? unit.pasidCache.find(request.sid, request.pasid >= 0 ? request.pasid : rid) : -1;
+    // A PASID line counts while its context entry is cached as well.
+    let at = rid >= 0 ? unit.pasidCache.find(request.sid, request.pasid >= 0 ? request.pasid : rid) : -1;
     let lines = unit.pasidCache.lines;
     r.pasid = request.pasid >= 0 ? request.pasid : rid;
     if (at < 0) {

@@ -14,6 +14,7 @@ export class RecentConfig {
   #sid = -1;
   #pasid = -1;
   #changes = 0;
+  #contextChanges = 0;
   #version = 0;
   #origin = 0;
   #pgtt = 0;
@@ -33,6 +34,7 @@ export class RecentConfig {
     this.#sid = request.sid;
     this.#pasid = request.pasid;
     this.#changes = lookup.pasids.changes;
+    this.#contextChanges = lookup.contexts.changes;
     this.#version = lines[at + PasidEntry.Version]!;
     this.#origin = lines[at + PasidEntry.Origin]!;
     this.#pgtt = lines[at + PasidEntry.Pgtt]!;
@@ -48,6 +50,7 @@ export class RecentConfig {
   answer(request: Request, lookup: ConfigLookup, iotlb: Iotlb, version: number, r: Translation): boolean {
     if (request.pasid !== this.#pasid || request.sid !== this.#sid || this.#version !== version) return false;
     if (request.kind !== Kind.Untranslated || lookup.pasids.changes !== this.#changes) return false;
+    if (lookup.contexts.changes !== this.#contextChanges) return false;
     const { access, hi, lo } = request;
     let needs = READ;
     if (access === Access.Write) needs = WRITE | DIRTY;

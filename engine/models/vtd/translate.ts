@@ -123,10 +123,9 @@ export class VtdUnit {
     if (line >= 0) {
       const grants = this.iotlb.table.lines[line + Tlb.Flags]!;
       const denied = deniedBy(grants, access);
-      // A clean line cannot serve a write: the walk has to set the dirty bit first.
-      if (denied !== 0 || access !== Access.Write || (grants & DIRTY) !== 0) {
-        return this.#answerFrom(line, request, r, denied, flags);
-      }
+      const answer = this.#answerFrom(line, request, r, denied, flags);
+      if (denied !== 0 || access !== Access.Write || (grants & DIRTY) !== 0) return answer;
+      return this.#firstWrite(request, r, flags, privileged, tagPasid, tagPrivileged);
     }
     const walkFault = this.#walk(request, r, access, privileged, tagPasid, tagPrivileged);
     if (walkFault !== 0) return this.#failed(request, r, walkFault, flags);
@@ -185,6 +184,28 @@ export class VtdUnit {
     if (!fresh) this.#judge(request, r, line);
     if (request.pasid >= 0) this.#recent.remember(request, this.#lookup);
     return r;
+  }
+
+  /**
+   * A write that found a line filled clean: the dirty bit has to be set first, and that takes a walk. Nothing guarantees
+   * that the walk replaces the translation, so a line that is stale answers as it stands.
+   */
+  #firstWrite(
+    request: Request,
+    r: Translation,
+    flags: number,
+    privileged: boolean,
+    tagPasid: number,
+    tagPrivileged: number,
+  ): Translation {
+    const cannotSet = r.stale !== Stale.Fresh && this.present.result.fault === Fault.SFS_8;
+    if (r.stale !== Stale.Fresh && !cannotSet) return r;
+    r.stale = Stale.Fresh;
+    r.hit = Hit.None;
+    r.source = Source.Walk;
+    r.filledAt = 0;
+    const fault = this.#walk(request, r, Access.Write, privileged, tagPasid, tagPrivileged);
+    return fault === 0 ? r : this.#failed(request, r, fault, flags);
   }
 
   /** Walks the tables, updates accessed and dirty bits, and fills the IOTLB. */

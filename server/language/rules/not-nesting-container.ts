@@ -1,5 +1,5 @@
 import { CHECKS, type Check } from '../../../engine/index.ts';
-import { isNestingContainer, isOnlyBase, machineLine, operationOf } from '../nesting-uses.ts';
+import { isNestingContainer, machineLine, operationOf } from '../nesting-uses.ts';
 import { atTitle, type Finding, type PayloadView, type RuleContext, rule } from './rule.ts';
 
 export default rule({
@@ -34,7 +34,8 @@ scenario "s" { submit request }`,
   },
   *payload(view, context): Iterable<Finding> {
     const check = refusing(view, context);
-    if (!check || isNestingContainer(context) || isOnlyBase(view, context)) return;
+    // What nothing submits, an included payload most of all, may be meant for another machine.
+    if (!check || isNestingContainer(context) || view.uses.length === 0) return;
     const what = view.payload.name?.text ?? view.payload.word.text;
     const type = [...context.file.generation.constants.values()].find(
       (c) => c.group === 'VFIO_IOMMU_TYPE' && c.value === BigInt(context.machine.containerType),

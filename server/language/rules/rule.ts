@@ -36,6 +36,8 @@ export interface PayloadView {
   readonly uses: readonly Use[];
   /** What a nesting_op carries in `data`, when that is a payload. */
   readonly data: PayloadView | undefined;
+  /** Nothing submits or carries it; it only serves as the base of others. */
+  readonly lends: boolean;
   /** Payloads that carry this one in their `data`. */
   readonly carriers: readonly PayloadView[];
 }
