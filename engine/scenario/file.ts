@@ -32,6 +32,13 @@ export interface Bound {
 /** Constants that may rest on one another before it is called a slip. */
 const MAX_LET_CHAIN = 200;
 
+/**
+ * Names for which a file is searched for what they might be misspellings of. So many different unknown names are no
+ * slips any more, but a missing include, and the search is slow.
+ */
+const MAX_SUGGESTIONS = 30;
+const suggestions = new WeakMap<ScenarioFile, Map<string, string | undefined>>();
+
 /** What the machine adds to names while a scenario runs. */
 export interface LiveNames {
   /** `NAME.field` of a payload as it lies in user memory now; undefined when it was never given an address. */
@@ -110,17 +117,26 @@ export class Names implements PayloadContext {
 
   /** The known name nearest to a misspelt one. */
   suggest(name: string): string | undefined {
+    const known = suggestions.get(this.file) ?? new Map<string, string | undefined>();
+    suggestions.set(this.file, known);
+    if (!known.has(name)) {
+      if (MAX_SUGGESTIONS <= known.size) return undefined;
+      known.set(name, nearest(name, this.#declared()));
+    }
+    const declared = known.get(name);
+    return nearest(name, [...this.locals.keys(), ...this.#runtime, ...(declared === undefined ? [] : [declared])]);
+  }
+
+  #declared(): string[] {
     const { lets, payloads, tables } = this.file;
-    return nearest(name, [
-      ...this.locals.keys(),
-      ...this.#runtime,
+    return [
       ...lets.keys(),
       ...payloads.keys(),
       ...tables.keys(),
       ...this.generation.constants.keys(),
       ...this.generation.ioctls.keys(),
       ...Object.keys(ERRNO),
-    ]);
+    ];
   }
 
   #name(name: string, at: Span): Value | NoValue | undefined {

@@ -1,12 +1,17 @@
+import { EXIT } from './exit.ts';
+
 /**
  * Output that outlives its reader: after `vsva run .. | head -1` has closed the pipe, the run goes on unheard and its
  * exit code still tells the truth.
  */
 export function guardOutput(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    complain(`the output cannot be written: ${error.message}`);
+    process.exit(EXIT.usage);
+  });
+  // There is nobody left to complain to.
+  process.stderr.on('error', () => undefined);
 }
 
 export const print = (text: string): void => {

@@ -47,9 +47,14 @@ export interface ScenarioReport {
   /** Why it was skipped, or failed outside of any step; else empty. */
   readonly message: string;
   readonly steps: readonly StepReport[];
-  /** Steps that ran, of which `steps` may keep only the first and the failed ones. */
+  /** Steps that ran, turns of a loop included. */
   readonly stepsRun: number;
+  /** More steps ran than a report holds: `steps` has the first ones and the failed ones. */
+  readonly truncated: boolean;
 }
+
+/** Results kept of one scenario: so many, and as many failed ones again. */
+const KEEP = 10_000;
 
 /** Parses and checks a file with its includes. */
 export function checkFile(file: string, text: string, host: FileHost): CheckReport {
@@ -86,7 +91,15 @@ export function* runFile(check: CheckReport, options: RunFileOptions = {}): Gene
   const scenarios = file?.scenarios ?? sources[0]!.program.declarations.filter((d) => d.kind === 'scenario');
   for (const scenario of scenarios) {
     const outside = (status: StepStatus, message: string, name = scenario.title): ScenarioReport => {
-      return { name, line: placeOf(lines, scenario.start).line, status, message, steps: [], stepsRun: 0 };
+      return {
+        name,
+        line: placeOf(lines, scenario.start).line,
+        status,
+        message,
+        steps: [],
+        stepsRun: 0,
+        truncated: false,
+      };
     };
     const broken = skipReason(scenario);
     if (broken || !file) {
@@ -101,7 +114,7 @@ export function* runFile(check: CheckReport, options: RunFileOptions = {}): Gene
     if (variants.length === 0 && included(scenario.title)) yield outside('skipped', 'its `for` has no values');
     for (const variant of variants) {
       if (!included(variant.name)) continue;
-      const run = startScenario(file, variant, options);
+      const run = startScenario(file, variant, { keep: KEEP, ...options });
       let stop = options.stop?.();
       let next: IteratorResult<void, ScenarioResult> | undefined;
       while (stop === undefined) {
@@ -110,15 +123,18 @@ export function* runFile(check: CheckReport, options: RunFileOptions = {}): Gene
         yield undefined;
         stop = options.stop?.();
       }
-      yield next?.done ? scenarioReport(scenario, next.value, lines) : outside('skipped', stop ?? '', variant.name);
+      yield next?.done
+        ? scenarioReport(scenario, next.value, lines, options.keep ?? KEEP)
+        : outside('skipped', stop ?? '', variant.name);
     }
   }
 }
 
-function scenarioReport(scenario: ScenarioDecl, result: ScenarioResult, lines: Lines): ScenarioReport {
+function scenarioReport(scenario: ScenarioDecl, result: ScenarioResult, lines: Lines, keep: number): ScenarioReport {
   const repeated = new Set(result.steps.filter((s) => 1 < s.run).map((s) => s.step));
   return {
     ...result,
+    truncated: keep <= result.steps.length && result.steps.length < result.stepsRun,
     line: placeOf(lines, scenario.start).line,
     steps: result.steps.map((step) => ({
       ...step,

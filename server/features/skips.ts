@@ -48,7 +48,7 @@ export function findSkips({ file, sources }: Resolved, diagnostics: readonly Dia
     if (own) return { error: own };
     if (common) return common;
     if (brokenNames.size === 0) return undefined;
-    const used = namesUsedIn({ kind: 'scenario', ...scenario });
+    const used = new Set(namesUsedIn({ kind: 'scenario', ...scenario }));
     for (const name of used) {
       const error = brokenNames.get(name);
       if (error) return { error, name };

@@ -212,11 +212,17 @@ function iommuOf(item: MachineItem, base: Registers, number: Number_, report: Re
     Object.fromEntries(Object.entries(decode(layout, [word])).map(([name, value]) => [name, Number(value)]));
   const all = { ...numbers(CAP_REG, cap), ...numbers(ECAP_REG, ecap), ...Object.fromEntries(fields) };
   const changed = fields.size > 0 ? encodeCaps(all) : { cap, ecap };
+  // One setting may contradict several others; that is one mistake.
+  const wrong = new Map<Setting | MachineItem, string[]>();
   for (const conflict of validateCaps(decodeCaps(changed.cap, changed.ecap, haw))) {
     const at =
-      item.settings.find((s) => conflict.fields.includes(capField(s.key.text)?.name ?? s.key.text)) ?? item.settings[0];
-    report(at ?? item, 'machine-impossible', `no hardware reports this: ${conflict.message}`);
+      item.settings.find((s) => conflict.fields.includes(capField(s.key.text)?.name ?? s.key.text)) ??
+      item.settings[0] ??
+      item;
+    wrong.set(at, [...(wrong.get(at) ?? []), conflict.message]);
   }
+  for (const [at, messages] of wrong)
+    report(at, 'machine-impossible', `no hardware reports this: ${messages.join('; ')}`);
   return haw < 32 || 52 < haw ? { ...changed, haw: DEFAULT_HAW } : { ...changed, haw };
 }
 

@@ -40,15 +40,14 @@ function diagnosticJson(d: PlacedDiagnostic, file: string): object {
   };
 }
 
-function scenarioJson({ name, line, status, message, steps, stepsRun }: ScenarioReport, lines: Lines): object {
+function scenarioJson({ name, line, status, message, steps, truncated }: ScenarioReport, lines: Lines): object {
   return {
     name,
     line,
     status,
     ...(message ? { message } : {}),
     steps: steps.map((s) => stepJson(s, lines)),
-    // Where results were dropped, say how many steps there were.
-    ...(steps.length < stepsRun && steps.length > 0 ? { stepsRun } : {}),
+    ...(truncated ? { truncated } : {}),
   };
 }
 
@@ -113,6 +112,7 @@ function staleJson(cause: StaleCause, lines: Lines): object {
     now: cause.now,
     missed: cause.missed.map(({ step, what }) => ({ ...ref(step), what })),
     remedy: cause.remedy,
+    remedyText: cause.remedyText,
     breach: cause.breach,
   });
 }

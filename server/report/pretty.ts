@@ -52,7 +52,7 @@ export function prettyScenario(
 
 const INDENT = '  ';
 
-function stepList({ steps, stepsRun }: ScenarioReport, lines: Lines, paint: Paint): string[] {
+function stepList({ steps, truncated }: ScenarioReport, lines: Lines, paint: Paint): string[] {
   const digits = String(steps.at(-1)?.line ?? 0).length + 1;
   const rows = steps.map((step) => {
     const text = clip(oneLine(sourceOf(lines, step.step.head)), STEP_WIDTH).padEnd(STEP_WIDTH);
@@ -62,7 +62,7 @@ function stepList({ steps, stepsRun }: ScenarioReport, lines: Lines, paint: Pain
       step.status === 'failed' ? paint('red', '  <- failed') : step.afterFailure ? '  (after a failure)' : '';
     return `${INDENT}${String(step.line).padStart(digits)}${run}  ${text}  ${paint('cyan', came)}${note}`;
   });
-  if (steps.length < stepsRun) rows.push(`${INDENT}${stepsRun - steps.length} of ${stepsRun} steps are not listed`);
+  if (truncated) rows.push(`${INDENT}more steps ran; listed are the first of them and the failed ones`);
   return rows;
 }
 
@@ -83,8 +83,12 @@ function failure(file: string, step: StepReport, lines: Lines, paint: Paint): st
   if (step.outcome === 'problem') row('problem', step.message);
   else {
     row('expected', step.step.expect ? oneLine(sourceOf(lines, step.step.expect)).replace(/^expect /, '') : SUCCESS);
-    if (detail.staleCause && step.outcome !== 'fault') incident(step, detail.staleCause, lines, row);
-    else if (detail.hidden) hidden(step, row);
+    if (detail.staleCause && step.outcome !== 'fault') {
+      // The engine's message tells the incident in one sentence; what it says before that is about the expectation.
+      const [why] = step.message.split('; STALE: ');
+      if (why && !why.startsWith('STALE') && !detail.staleCause.breach) row('why', why);
+      incident(step, detail.staleCause, lines, row);
+    } else if (detail.hidden) hidden(step, row);
     else {
       row(
         'got',
@@ -118,7 +122,8 @@ function incident({ step, detail }: StepReport, cause: StaleCause, lines: Lines,
   row('now', `a walk gives ${cause.now}`);
   if (cause.missed.length === 0) row('missed', 'nothing was invalidated since the edit');
   for (const { step: ref, what } of cause.missed) row('missed', `${line(ref)}  ${what}`);
-  if (cause.remedy) row('covers', `the smallest invalidation that would have covered it:\n${cause.remedy}`);
+  if (cause.remedy)
+    row('covers', `${cause.remedyText ?? 'the smallest invalidation'} would have covered it:\n${cause.remedy}`);
   else row('covers', 'no call of this generation reaches this entry; the kernel owes the invalidation');
   if (cause.breach) row('BREACH', 'the access reached memory that has a new owner');
 }
