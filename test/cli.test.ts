@@ -414,9 +414,11 @@ describe('input', () => {
     expect(vsva(['run', '-'], content).code).toBe(2);
   });
 
-  test.skipIf(process.getuid?.() === 0)('a file without permission cannot be read', () => {
+  test('a file without permission cannot be read, but by root', () => {
     chmodSync(join(directory, write('secret.vsva', PASSES)), 0);
-    expect(vsva(['run', 'secret.vsva']).err).toContain('permission denied');
+    const { code, err } = vsva(['run', 'secret.vsva']);
+    if (process.getuid?.() === 0) expect({ code, err }).toEqual({ code: 0, err: '' });
+    else expect(err).toContain('permission denied');
   });
 
   test('an include that cannot be read is a finding, not a crash', () => {
@@ -503,7 +505,7 @@ describe('the terminal', () => {
     expect(out).toContain('\\x1b[31mred');
   });
 
-  // `script` gives the tool a terminal; where there is none, nothing can be said.
+  // `script` gives the tool a terminal.
   const onTerminal = (env: Record<string, string>): string => {
     write('passes.vsva', PASSES);
     const command = `${process.execPath} ${CLI} run passes.vsva`;
@@ -514,8 +516,7 @@ describe('the terminal', () => {
     });
     return stdout ?? '';
   };
-  const hasScript = spawnSync('script', ['--version']).status === 0;
-  test.skipIf(!hasScript)('colours on one, but not with NO_COLOR', () => {
+  test('colours on one, but not with NO_COLOR', () => {
     expect(onTerminal({})).toContain('\x1b[32mpass\x1b[0m');
     expect(onTerminal({ NO_COLOR: '1' })).not.toContain('\x1b[3');
   });
@@ -533,7 +534,7 @@ describe('the terminal', () => {
     expect(code).toBe(1);
   });
 
-  test.skipIf(!existsSync('/dev/full'))('a full disk is an error, not a crash', () => {
+  test('a full disk is an error, not a crash', () => {
     write('passes.vsva', PASSES);
     const { status, stderr } = spawnSync(process.execPath, [CLI, 'run', 'passes.vsva'], {
       cwd: directory,

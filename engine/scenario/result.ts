@@ -18,6 +18,8 @@ export interface StaleCause {
   readonly missed: readonly { readonly step: StepRef; readonly what: string }[];
   /** The smallest call that covers it, as source text; undefined where no call of this generation does. */
   readonly remedy?: string;
+  /** The same as a step that can be pasted in front of the access. */
+  readonly remedyStep?: string;
   /** The same in a few words: `IOTLB by ADDR, PASID 1, 0x7f00_0000_0000 size 4K`. */
   readonly remedyText?: string;
   /** The access fell into memory that has a new owner. */

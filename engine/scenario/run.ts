@@ -74,11 +74,12 @@ export function* startScenario(
   const runner = new Runner(session, options);
   const end = yield* runner.steps(scenario.steps);
   session.machine.scrap();
-  const failed = runner.failed || end !== undefined;
+  const trouble = session.troubles[0];
+  const failed = runner.failed || end !== undefined || trouble !== undefined;
   return {
     name,
     status: failed ? 'failed' : 'passed',
-    message: end ?? '',
+    message: end ?? trouble ?? '',
     steps: runner.results,
     stepsRun: runner.ran,
   };
@@ -126,6 +127,7 @@ class Runner {
       this.ran++;
       const end = yield* this.steps(step.steps);
       if (end !== undefined) return end;
+      if (step.steps.length === 0) yield;
       if (this.#budget <= this.ran && i + 1 < values.count)
         return `the step budget of ${this.#budget} is used up; a smaller loop or --max-steps N helps`;
     }

@@ -95,7 +95,7 @@ function remedyFor(
   source: number,
   page: bigint,
   edited: WalkStep | undefined,
-): Pick<StaleCause, 'remedy' | 'remedyText'> | undefined {
+): Pick<StaleCause, 'remedy' | 'remedyStep' | 'remedyText'> | undefined {
   if (source !== Source.Iotlb && source !== Source.DeviceTlb) return undefined;
   if (request.pasid < 0 || (edited && edited.what !== 'fs' && source !== Source.DeviceTlb)) return undefined;
   const cache = source === Source.DeviceTlb ? 'IOMMU_CACHE_INV_TYPE_DEV_IOTLB' : 'IOMMU_CACHE_INV_TYPE_IOTLB';
@@ -110,6 +110,8 @@ function remedyFor(
     `  granu.addr_info = { flags = IOMMU_INV_ADDR_FLAGS_PASID, pasid = ${request.pasid}, addr = ${hexGrouped(page)}, granule_size = 4K, nb_granules = 1 }`,
     '}',
   ].join('\n');
+  const indented = remedy.replaceAll('\n', '\n  ');
+  const remedyStep = `submit nesting_op {\n  argsz = sizeof\n  flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD\n  data = ${indented}\n}`;
   const name = source === Source.DeviceTlb ? 'DEV_IOTLB' : 'IOTLB';
-  return { remedy, remedyText: `${name} by ADDR, PASID ${request.pasid}, ${hexGrouped(page)} size 4K` };
+  return { remedy, remedyStep, remedyText: `${name} by ADDR, PASID ${request.pasid}, ${hexGrouped(page)} size 4K` };
 }

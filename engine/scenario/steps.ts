@@ -2,10 +2,11 @@ import { errnoName } from '../base/errno.ts';
 import { hexGrouped } from '../base/text.ts';
 import { type CallResult, FailPoints } from '../host/check.ts';
 import { isProblem, type Problem } from '../host/kernel.ts';
-import { putUint } from '../uapi/index.ts';
+import { getUint, putUint, type Struct, walkFields } from '../uapi/index.ts';
 import { dma, isCached } from './dma.ts';
 import { isNoValue, type NoValue } from './evaluate.ts';
 import type { Happened } from './expect.ts';
+import type { Expr } from './expr.ts';
 import { invalidate } from './invalidate.ts';
 import type {
   AssertStep,
@@ -19,7 +20,7 @@ import type {
   WriteStep,
 } from './program.ts';
 import type { Detail } from './result.ts';
-import { rightsOf, type Session, u64 } from './session.ts';
+import { type Buffer, rightsOf, type Session, u64 } from './session.ts';
 
 const PAGE = 0x1000n;
 
@@ -77,10 +78,12 @@ function submit(session: Session, step: SubmitStep): Happened {
   let argument: bigint;
   let command: bigint | undefined;
   let fields: ReturnType<Session['bufferFields']> | undefined;
+  let buffer: Buffer | undefined;
   if (payload) {
     const placed = session.place(payload, numbers.mapped === undefined ? undefined : Number(numbers.mapped));
     if ('problem' in placed) return problem(placed.problem);
     argument = placed.address;
+    buffer = placed;
     fields = session.bufferFields(placed);
     const kind =
       session.file.generation.kinds.get(payload.node.word.text) ??
@@ -116,10 +119,15 @@ function submit(session: Session, step: SubmitStep): Happened {
   if (unmodelled)
     return problem(`${unmodelled} is not modelled: the VMM edits the second stage with "host map" and "host unmap"`);
 
+  const before = buffer && session.machine.user.peek(buffer.address, buffer.size);
   const result = session.machine.kernel.ioctl(Number(command & 0xffff_ffffn), argument, fail);
   if (fail.reached < fail.nth)
     return problem(`fail_nth ${fail.nth} lies beyond the last fallible point: the call passed ${fail.reached}`);
   const happened = fromCall(session, result);
+  if (buffer?.struct && before) {
+    const written = fieldsWritten(buffer.struct, before, session.machine.user.peek(buffer.address, buffer.size));
+    if (written) happened.detail.fields = written;
+  }
   session.bind(step.as, { value: BigInt.asUintN(64, BigInt(result.returned)), ...(fields ? { member: fields } : {}) });
   return happened;
 }
@@ -141,6 +149,29 @@ function fromCall(session: Session, result: CallResult | Problem): Happened {
     ...(result.notes.length > 0 ? { notes: result.notes } : {}),
   };
   return { outcome: errno ?? 'ok', detail };
+}
+
+const COMPARISONS: ReadonlySet<string> = new Set(['==', '!=', '<', '<=', '>', '>=']);
+
+/** What a failed assertion compared. */
+function whyNot(session: Session, expr: Expr): string {
+  if (expr.kind === 'binary' && COMPARISONS.has(expr.op)) {
+    const [left, right] = [session.evaluate(expr.left), session.evaluate(expr.right)];
+    if (typeof left === 'bigint' && typeof right === 'bigint')
+      return `${hexGrouped(left)} ${expr.op} ${hexGrouped(right)} does not hold`;
+  }
+  return 'the expression is 0';
+}
+
+/** Integer fields that the call changed, by their paths. */
+function fieldsWritten(struct: Struct, before: Uint8Array, after: Uint8Array): Record<string, bigint> | undefined {
+  const fields: Record<string, bigint> = {};
+  for (const { field, offset, path } of walkFields(struct)) {
+    if (field.kind !== 'uint') continue;
+    const value = getUint(after, offset, field.size);
+    if (value !== getUint(before, offset, field.size)) fields[path] = value;
+  }
+  return Object.keys(fields).length > 0 ? fields : undefined;
 }
 
 /** The payload that an expression names or spells out; undefined when it is a plain value. */
@@ -282,7 +313,7 @@ function assertion(session: Session, step: AssertStep): Happened {
   if (claim.kind === 'expr') {
     const value = session.evaluate(claim.value);
     if (isNoValue(value)) return noValue(value);
-    return value === 0n ? problem('the expression is 0') : plain(typeof value === 'bigint' ? { value } : {});
+    return value === 0n ? problem(whyNot(session, claim.value)) : plain(typeof value === 'bigint' ? { value } : {});
   }
   if (claim.kind === 'faults') {
     const wanted = session.integer(claim.count);

@@ -17,9 +17,9 @@ export function locate(
   let parent: Struct | undefined = struct;
   let offset = 0;
   let found: Field | undefined;
-  for (const [i, name] of path.entries()) {
+  for (let i = 0; i < path.length; i++) {
     const holder: Struct | undefined = parent;
-    const field: Field | undefined = holder ? holder.fields.find((f) => f.name === name) : elementOf(found, name);
+    const field: Field | undefined = holder ? memberOf(holder, path[i]!) : elementOf(found, path[i]!);
     if (!field) return { missing: i, parent: holder };
     offset += field.offset;
     found = field;
@@ -27,6 +27,11 @@ export function locate(
     parent = field.struct;
   }
   return { missing: 0, parent: struct };
+}
+
+function memberOf({ fields }: Struct, name: string): Field | undefined {
+  for (const field of fields) if (field.name === name) return field;
+  return undefined;
 }
 
 function elementOf(array: Field | undefined, index: string): Field | undefined {
@@ -47,14 +52,21 @@ function elementOf(array: Field | undefined, index: string): Field | undefined {
 }
 
 /** Every leaf and aggregate of a struct, depth first, with offsets from its start. */
-export function* walkFields(struct: Struct, base = 0, prefix = ''): Generator<Located> {
-  for (const field of struct.fields) {
-    const path = prefix + field.name;
-    const offset = base + field.offset;
-    yield { field, offset, path, parent: struct };
-    if (field.struct) yield* walkFields(field.struct, offset, `${path}.`);
-  }
+export function walkFields(struct: Struct): readonly Located[] {
+  const known = walked.get(struct);
+  if (known) return known;
+  const fields = struct.fields.flatMap((field): Located[] => [
+    { field, offset: field.offset, path: field.name, parent: struct },
+    ...(field.struct ? walkFields(field.struct) : []).map((inner) => {
+      return { ...inner, offset: field.offset + inner.offset, path: `${field.name}.${inner.path}` };
+    }),
+  ]);
+  walked.set(struct, fields);
+  return fields;
 }
+
+/** Structs do not change, and every check of a payload walks its struct. */
+const walked = new WeakMap<Struct, readonly Located[]>();
 
 /** Little-endian store of the low `size` bytes of `value`; bytes past the end of the buffer are dropped. */
 export function putUint(bytes: Uint8Array, offset: number, size: number, value: bigint): void {
@@ -63,8 +75,14 @@ export function putUint(bytes: Uint8Array, offset: number, size: number, value: 
 
 /** Little-endian load of `size` bytes; bytes past the end of the buffer read as 0. */
 export function getUint(bytes: Uint8Array, offset: number, size: number): bigint {
-  let value = 0n;
-  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[offset + i] ?? 0);
+  if (size <= 4) return BigInt(small(bytes, offset, size));
+  return (BigInt(small(bytes, offset + 4, size - 4)) << 32n) | BigInt(small(bytes, offset, 4));
+}
+
+/** Up to 4 bytes as a number: multiplied, since a shift would bring the sign in. */
+function small(bytes: Uint8Array, offset: number, size: number): number {
+  let value = 0;
+  for (let i = size - 1; i >= 0; i--) value = value * 256 + (bytes[offset + i] ?? 0);
   return value;
 }
 

@@ -141,7 +141,10 @@ export function checkScenario(
       for (const trouble of troubles) {
         if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.file);
         // Elsewhere the name may be known: this scenario has not bound it by here.
-        else if (trouble.code === 'unknown-name' && boundInFile.has(trouble.message.split(' ')[0]!))
+        else if (
+          trouble.code === 'unknown-name' &&
+          (boundInFile.has(trouble.message.split(' ')[0]!) || file.included.has(trouble.file))
+        )
           error(
             expr,
             'name-not-bound-yet',

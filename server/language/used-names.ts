@@ -3,11 +3,17 @@ import type { Declaration, Expr, Step, Visitor } from './syntax.ts';
 import { visitDeclaration, visitStep } from './syntax.ts';
 
 /** Every name that a declaration refers to, wherever it is declared. */
-export function namesUsedIn(declaration: Declaration): Set<string> {
+export function namesUsedIn(declaration: Declaration): ReadonlySet<string> {
+  const known = used.get(declaration);
+  if (known) return known;
   const names = new Set<string>();
   visitDeclaration(declaration, collector(names));
+  used.set(declaration, names);
   return names;
 }
+
+/** Declarations do not change, and several rules ask. */
+const used = new WeakMap<Declaration, ReadonlySet<string>>();
 
 /** Every name that a declaration of these files other than a scenario refers to. */
 export const namesUsedByDeclarations = oncePerFile(({ resolved }): ReadonlySet<string> => {

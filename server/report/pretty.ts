@@ -122,8 +122,8 @@ function incident({ step, detail }: StepReport, cause: StaleCause, lines: Lines,
   row('now', `a walk gives ${cause.now}`);
   if (cause.missed.length === 0) row('missed', 'nothing was invalidated since the edit');
   for (const { step: ref, what } of cause.missed) row('missed', `${line(ref)}  ${what}`);
-  if (cause.remedy)
-    row('covers', `${cause.remedyText ?? 'the smallest invalidation'} would have covered it:\n${cause.remedy}`);
+  if (cause.remedyStep)
+    row('covers', `${cause.remedyText ?? 'the smallest invalidation'} would have covered it:\n${cause.remedyStep}`);
   else row('covers', 'no call of this generation reaches this entry; the kernel owes the invalidation');
   if (cause.breach) row('BREACH', 'the access reached memory that has a new owner');
 }

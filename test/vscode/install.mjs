@@ -2,7 +2,16 @@
 // idempotent. It lies outside of the tree, in VSCODE_HARNESS_DIR or the user's cache folder.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -90,7 +99,8 @@ export function ensureInstalled() {
   for (const path of PRUNED) rmSync(join(serverRoot, path), { recursive: true, force: true });
   const ripgrep = join(modules, '@vscode/ripgrep-universal/bin');
   for (const platform of existsSync(ripgrep) ? readdirSync(ripgrep) : [])
-    if (platform !== `${process.platform}-${process.arch}`) rmSync(join(ripgrep, platform), { recursive: true, force: true });
+    if (platform !== `${process.platform}-${process.arch}`)
+      rmSync(join(ripgrep, platform), { recursive: true, force: true });
 
   writeFileSync(STAMP, wanted);
   console.error(`installed in ${((Date.now() - began) / 1000).toFixed(1)} s`);
@@ -100,9 +110,14 @@ export function ensureInstalled() {
 function npm(cwd, ...args) {
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--engine-strict=false'];
   // Run by npm, this process has npm's own settings in its environment; only those of the registry are meant for us.
-  const ours = /^npm_(config_(?!registry|cache|userconfig|globalconfig|cafile|proxy|https_proxy|noproxy)|package_|lifecycle_)/i;
+  const ours =
+    /^npm_(config_(?!registry|cache|userconfig|globalconfig|cafile|proxy|https_proxy|noproxy)|package_|lifecycle_)/i;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
-  const { status, error } = spawnSync('npm', [...args, ...quiet], { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const { status, error } = spawnSync('npm', [...args, ...quiet], {
+    cwd,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (status !== 0) throw new Error(`npm ${args.join(' ')} failed in ${cwd}${error ? `: ${error.message}` : ''}`);
 }
 

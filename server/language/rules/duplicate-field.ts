@@ -34,9 +34,10 @@ scenario "a derived payload changes a field" { submit bind expect hidden EINVAL 
         const { path, at } = given;
         const first = seen.get(path);
         if (!first) {
-          if (!('missing' in locate(view.struct, path.split('.')))) seen.set(path, given);
+          seen.set(path, given);
           continue;
         }
+        if ('missing' in locate(view.struct, path.split('.'))) continue;
         yield {
           at,
           file: view.file,

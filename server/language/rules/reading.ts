@@ -1,4 +1,4 @@
-import { getUint, type Located, locate, walkFields } from '../../../engine/index.ts';
+import { type Generation, getUint, type Located, locate, type Struct, walkFields } from '../../../engine/index.ts';
 import { atTitle, atValue, type FieldView, type Finding, type PayloadView, type RuleContext } from './rule.ts';
 
 /** What the kernel reads at some place of a payload, whichever field filled it in. */
@@ -13,19 +13,36 @@ export interface Reading {
 /** Reads a field by its path; undefined where the struct has no such field, and for an array of structs. */
 export function reading(view: PayloadView, path: string): Reading | undefined {
   if (view.payload.elements) return undefined;
-  const found = locate(view.struct, path.split('.'));
-  return 'missing' in found ? undefined : readingAt(view, path, found.offset, found.field.size);
+  const found = placeOf(view.struct, path);
+  return found && readingAt(view, path, found.offset, found.field.size);
 }
+
+/** Where a path lies; every rule asks for the same few, for every payload. */
+function placeOf(struct: Struct, path: string): Located | undefined {
+  const known = places.get(struct) ?? new Map<string, Located | undefined>();
+  places.set(struct, known);
+  if (!known.has(path)) {
+    const found = locate(struct, path.split('.'));
+    known.set(path, 'missing' in found ? undefined : found);
+  }
+  return known.get(path);
+}
+
+const places = new WeakMap<Struct, Map<string, Located | undefined>>();
 
 /** Reads bytes by their place, as a kernel does that takes the payload for another struct. */
 export function readingAt(view: PayloadView, path: string, offset: number, size: number): Reading {
-  const filling = [...view.fields.values()].filter((f) => f.offset < offset + size && offset < f.offset + f.field.size);
   const { bytes, later, troubles } = view.image;
   const complete = later.length === 0 && troubles.length === 0;
-  const known =
-    (0 < filling.length || !mayLackFields(view)) &&
-    filling.every((f) => f.value !== undefined || (f.field.kind !== 'uint' && complete));
-  return { path, value: known ? getUint(bytes, offset, size) : undefined, from: filling.at(-1) };
+  let from: FieldView | undefined;
+  let known = true;
+  for (const f of view.fields.values()) {
+    if (offset + size <= f.offset || f.offset + f.field.size <= offset) continue;
+    from = f;
+    known &&= f.value !== undefined || (f.field.kind !== 'uint' && complete);
+  }
+  if (!from) known = !mayLackFields(view);
+  return { path, value: known ? getUint(bytes, offset, size) : undefined, from };
 }
 
 /** Whether a mistake hides fields, so that an unset one may be meant to be set: a misspelt field, or a broken base. */
@@ -85,7 +102,17 @@ export interface UnionReading {
 }
 
 /** Every union of the payload that has a selector. */
-export function* unionsOf(view: PayloadView, context: RuleContext): Iterable<UnionReading> {
+export function unionsOf(view: PayloadView, context: RuleContext): readonly UnionReading[] {
+  const known = unions.get(view) ?? readUnions(view, context);
+  unions.set(view, known);
+  return known;
+}
+
+/** Several rules ask for the unions of a view, some for each of its fields. */
+const unions = new WeakMap<PayloadView, readonly UnionReading[]>();
+
+function readUnions(view: PayloadView, context: RuleContext): UnionReading[] {
+  const found: UnionReading[] = [];
   for (const located of walkFields(view.struct)) {
     const { field, path, parent } = located;
     if (!field.selector) continue;
@@ -94,8 +121,9 @@ export function* unionsOf(view: PayloadView, context: RuleContext): Iterable<Uni
     const { oneOf } = parent.fields.find((f) => f.name === field.selector!.field)!;
     const constant = constantOf(selector.value, oneOf, context);
     const member = constant === undefined ? undefined : field.selector.members[constant];
-    yield { path, located, selector, constant, member };
+    found.push({ path, located, selector, constant, member });
   }
+  return found;
 }
 
 /** Whether a field lies in no union, or in the member of it that the kernel reads. */
@@ -106,5 +134,12 @@ export function isRead(view: PayloadView, path: string, context: RuleContext): b
 }
 
 /** Whether the kernel reads this struct from its caller, and so may refuse what is in it. */
-export const isArgument = (view: PayloadView, { file: { generation } }: RuleContext): boolean =>
-  [...generation.kinds.values(), ...generation.ioctls.values()].some(({ struct }) => struct === view.struct.name);
+export function isArgument(view: PayloadView, { file: { generation } }: RuleContext): boolean {
+  const known =
+    args.get(generation) ??
+    new Set([...generation.kinds.values(), ...generation.ioctls.values()].map(({ struct }) => struct));
+  args.set(generation, known);
+  return known.has(view.struct.name);
+}
+
+const args = new WeakMap<Generation, ReadonlySet<string | undefined>>();
