@@ -101,6 +101,19 @@ export class PhysMem {
     }
   }
 
+  /** A copy of the page that holds an address. */
+  copyPage(hpa: bigint): Int32Array {
+    const at = this.wordAt(hi32(hpa), lo32(hpa) & ~0xfff);
+    return this.words.slice(at, at + PAGE_WORDS);
+  }
+
+  /** Puts a copy back. Like the setting up of a machine, it is no edit that anybody remembers. */
+  putPage(hpa: bigint, page: Int32Array): void {
+    const at = this.wordForWrite(hi32(hpa), lo32(hpa) & ~0xfff);
+    this.words.set(page, at);
+    this.version = (this.version + 1) | 0;
+  }
+
   /** The latest time at which the 64-bit word holding `hpa` was edited, or 0. */
   editedAt(hpa: bigint): number {
     return this.#edits.get(this.wordAt(hi32(hpa), lo32(hpa)) & ~1)?.at(-1) ?? 0;

@@ -2,7 +2,7 @@ import type { Name } from '../base/span.ts';
 import { hexGrouped } from '../base/text.ts';
 import { DeviceAccess } from '../models/device.ts';
 import { decodeDescriptor } from '../models/vtd/descriptors.ts';
-import { type Format, findFormat, PageTable } from '../pagetable/index.ts';
+import { type Format, findFormat, PageTable, type TableMemory } from '../pagetable/index.ts';
 import { getUint, type Struct } from '../uapi/index.ts';
 import { evaluate, integer, isNoValue, type NoValue, type Scope, type Value } from './evaluate.ts';
 import type { Expr } from './expr.ts';
@@ -31,6 +31,15 @@ export interface GuestTable {
   end: bigint;
 }
 
+/** The page tables of a file as pages of memory, made by its first run and copied by the others. */
+interface LaidTables {
+  readonly pages: readonly { readonly hpa: bigint; readonly words: Int32Array }[];
+  readonly ends: ReadonlyMap<string, bigint>;
+  readonly troubles: readonly string[];
+}
+
+const laidTables = new WeakMap<ScenarioFile, LaidTables>();
+
 /** A change of what is translated, or an order to forget, in the order of time. */
 interface Happening {
   readonly time: number;
@@ -53,6 +62,8 @@ export class Session {
   readonly #deviceAccess: DeviceAccess | undefined;
   readonly #buffers = new Map<Payload, Buffer>();
   readonly #steps: StepRef[] = [];
+  /** Host pages that the file's tables take up, while they are laid for the first time. */
+  readonly #tablePages = new Set<bigint>();
   #submitted: Buffer | undefined;
   #now = 0;
   #faults = 0;
@@ -68,7 +79,7 @@ export class Session {
     if (mode === 'values only') return;
     this.#machine = new Machine(file.machine, file.generation.id, file.quirks);
     this.#deviceAccess = new DeviceAccess(this.#machine.unit);
-    for (const [name, declared] of file.tables) this.#buildTable(name, declared);
+    this.#layTables();
     this.machine.driver.takeIssued();
   }
 
@@ -227,26 +238,61 @@ export class Session {
     return undefined;
   }
 
-  #buildTable(name: string, { node }: Declared<PageTableDecl>): void {
+  /** Writes the file's page tables into memory: mapping by mapping the first time, then as copies of the pages. */
+  #layTables(): void {
+    const known = laidTables.get(this.file);
+    for (const [name, declared] of this.file.tables) this.#openTable(name, declared, known?.ends.get(name));
+    const { mem } = this.machine;
+    if (known) {
+      for (const { hpa, words } of known.pages) mem.putPage(hpa, words);
+      this.troubles.push(...known.troubles);
+      return;
+    }
+    for (const [name, guest] of this.tables) {
+      for (const mapping of guest.decl.mappings) {
+        const problem = this.map(guest, mapping);
+        if (problem) this.troubles.push(`${name}: ${problem}`);
+      }
+    }
+    const ends = new Map([...this.tables].map(([name, guest]) => [name, guest.end]));
+    const pages = [...this.#tablePages].map((hpa) => ({ hpa, words: mem.copyPage(hpa) }));
+    laidTables.set(this.file, { pages, ends, troubles: [...this.troubles] });
+    this.#tablePages.clear();
+  }
+
+  #openTable(name: string, { node }: Declared<PageTableDecl>, end: bigint | undefined): void {
     const choice = findFormat(node.format.text);
     const root = this.integer(node.root);
     if (!choice || isNoValue(root)) return;
     const format = choice.make(this.machine.limits);
-    const state: GuestTable = { table: undefined as never, format, root, decl: node, end: root + PAGE };
     const inHost = node.space?.text === 'hpa';
-    const memory = inHost ? this.machine.mem : this.machine.guest;
+    const { mem, guest: guestMemory } = this.machine;
+    const target = inHost ? mem : guestMemory;
+    const laying = end === undefined;
+    const memory: TableMemory = !laying
+      ? target
+      : {
+          read64: (at) => target.read64(at),
+          write64: (at, value) => {
+            const hpa = inHost ? at : this.machine.hpaOf(at);
+            if (hpa !== undefined) this.#tablePages.add(hpa & ~(PAGE - 1n));
+            target.write64(at, value);
+          },
+        };
     const allocate = (): bigint | undefined => {
-      const page = state.end;
+      const page = guest.end;
       if (!inHost && this.machine.hpaOf(page) === undefined) return undefined;
-      state.end += PAGE;
+      guest.end += PAGE;
       return page;
     };
-    const guest = Object.assign(state, { table: new PageTable(format, memory, root, allocate) });
+    const guest: GuestTable = {
+      table: new PageTable(format, memory, root, allocate),
+      format,
+      root,
+      decl: node,
+      end: end ?? root + PAGE,
+    };
     this.tables.set(name, guest);
-    for (const mapping of node.mappings) {
-      const problem = this.map(guest, mapping);
-      if (problem) this.troubles.push(`${name}: ${problem}`);
-    }
   }
 
   /** Writes one mapping into a table; answers what is wrong with it. */

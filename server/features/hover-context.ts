@@ -117,7 +117,6 @@ function nodesAround(declaration: Declaration | undefined, at: number): Nodes {
   let item: MachineItem | undefined;
   let mapping: Mapping | undefined;
   let outcome: Outcome | undefined;
-  let assertion: Assertion | undefined;
   if (declaration)
     visitDeclaration(declaration, {
       payload: (node) => {
@@ -136,19 +135,11 @@ function nodesAround(declaration: Declaration | undefined, at: number): Nodes {
       outcome: (node) => {
         if (around(node)) outcome = node;
       },
-      // An assertion has no span of its own; it is all of its step.
-      assertion: (node) => {
-        if (steps.at(-1)?.kind === 'assert') assertion = node;
-      },
       expr: (node) => around(node) && exprs.push(node),
     });
-  return { payloads, fields, steps, item, mapping, outcome, assertion: isAround(steps, assertion), exprs };
-}
-
-/** Only the assertion of the innermost step counts: the walk also meets those of its neighbours. */
-function isAround(steps: readonly Step[], assertion: Assertion | undefined): Assertion | undefined {
   const step = steps.at(-1);
-  return step?.kind === 'assert' ? step.assertion : assertion && undefined;
+  const assertion = step?.kind === 'assert' ? step.assertion : undefined;
+  return { payloads, fields, steps, item, mapping, outcome, assertion, exprs };
 }
 
 /** Whether the token is this name. */
@@ -181,7 +172,10 @@ export function payloadOf({ file, resolved }: KnownPlace, expr: Expr): Declared<
 }
 
 /** A step that binds a name, nearest above the place, else the first of its scenario. */
-export function bindingOf(name: string, { declaration, token }: Place): { readonly step: Step; readonly at: Name } | undefined {
+export function bindingOf(
+  name: string,
+  { declaration, token }: Place,
+): { readonly step: Step; readonly at: Name } | undefined {
   if (declaration?.kind !== 'scenario') return undefined;
   return bindingIn(declaration, name, token.start);
 }

@@ -22,7 +22,8 @@ export const prose = (text: string): string => text.replace(/[[\]<>]/g, '\\$&');
 export const list = (items: readonly string[]): string => items.map((item) => `- ${item}`).join('\n');
 
 /** Paragraphs; what is empty or absent is left out. */
-export const paragraphs = (...parts: readonly (string | undefined | false)[]): string => parts.filter(Boolean).join('\n\n');
+export const paragraphs = (...parts: readonly (string | undefined | false)[]): string =>
+  parts.filter(Boolean).join('\n\n');
 
 /** The first `most` items, and a word on how many there are beyond. */
 export const atMost = (items: readonly string[], most: number): string[] =>

@@ -22,7 +22,8 @@ export const constantFor = (value: bigint, { oneOf }: Field, { constants }: Gene
 
 /** `48`, `0x1000_0000 (256M)`: a number as its field is best read. */
 export function numberText(value: bigint, field?: Field): string {
-  if (field?.space || 0xffffn < value) return isRound(value) ? `${hexGrouped(value)} (${sizeText(value)})` : hexGrouped(value);
+  if (field?.space) return hexGrouped(value);
+  if (0xffffn < value) return isRound(value) ? `${hexGrouped(value)} (${sizeText(value)})` : hexGrouped(value);
   if (value < 10n || field?.unit === 'bits') return `${value}`;
   return `${value} (${isRound(value) ? `${sizeText(value)}, ` : ''}${hex(value)})`;
 }
@@ -31,7 +32,8 @@ const isRound = (value: bigint): boolean => value !== 0n && value % 1024n === 0n
 
 /** A field's value in words: the constants that it is made of, then the number. */
 export function valueText(value: bigint, field: Field, generation: Generation): string {
-  if (field.role === 'padding' || field.role === 'reserved') return value === 0n ? 'zero' : `${hexGrouped(value)}, not zero`;
+  if (field.role === 'padding' || field.role === 'reserved')
+    return value === 0n ? 'zero' : `${hexGrouped(value)}, not zero`;
   if (field.oneOf) {
     const name = constantFor(value, field, generation);
     if (name) return `${name} (${value})`;

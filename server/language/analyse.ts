@@ -16,7 +16,7 @@ import {
 import type { Diagnostic } from './diagnostic.ts';
 import type { Resolved } from './resolve.ts';
 import { RULES } from './rules/index.ts';
-import type { Finding, Rule, RuleContext, Use } from './rules/rule.ts';
+import type { Finding, PayloadView, Rule, RuleContext, Use } from './rules/rule.ts';
 import { checkScenario, namesBoundInAll } from './scenario-names.ts';
 import type { Expr, Payload, Span } from './syntax.ts';
 import { buildViews } from './views.ts';
@@ -121,17 +121,25 @@ function applyRules(resolved: Resolved, file: ScenarioFile, names: Names): Diagn
     constant: (name) => file.generation.constants.get(name)?.value ?? 0n,
   };
   const found: Diagnostic[] = [];
+  // A payload that only lends its fields is judged in those that take them.
+  const judged = views.all.filter((view) => !view.lends);
+  const byStruct = new Map<string, PayloadView[]>();
+  for (const view of judged) {
+    const same = byStruct.get(view.struct.name);
+    if (same) same.push(view);
+    else byStruct.set(view.struct.name, [view]);
+  }
   for (const rule of RULES) {
-    for (const view of views.all) {
-      // A payload that only lends its fields is judged in those that take them.
-      if (view.lends) continue;
-      for (const finding of rule.payload?.(view, context) ?? [])
-        if (!isExpected(finding, finding.use ? [finding.use] : view.uses)) found.push(toDiagnostic(rule, finding));
-    }
-    for (const scenario of file.scenarios) {
-      for (const finding of rule.scenario?.(scenario, context) ?? [])
-        if (!isExpected(finding, finding.use ? [finding.use] : [])) found.push(toDiagnostic(rule, finding));
-    }
+    const payloads = rule.structs ? rule.structs.flatMap((name) => byStruct.get(name) ?? []) : judged;
+    if (rule.payload)
+      for (const view of payloads)
+        for (const finding of rule.payload(view, context))
+          if (!isExpected(finding, finding.use ? [finding.use] : view.uses)) found.push(toDiagnostic(rule, finding));
+    if (rule.scenario)
+      for (const scenario of file.scenarios) {
+        for (const finding of rule.scenario(scenario, context))
+          if (!isExpected(finding, finding.use ? [finding.use] : [])) found.push(toDiagnostic(rule, finding));
+      }
     for (const finding of rule.file?.(context) ?? []) found.push(toDiagnostic(rule, finding));
   }
   return found;

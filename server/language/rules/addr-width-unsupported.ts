@@ -11,6 +11,7 @@ const WIDTHS: ReadonlyMap<string, { readonly width: bigint; readonly levels: str
 export default rule({
   id: 'addr-width-unsupported',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'addr_width is not one that this machine can walk',
   why: 'addr_width chooses the number of first-stage levels: 48 is four, 57 is five and needs cap.FS5LP. The driver refuses every other value. A width that does not fit the table behind gpgd is accepted, and then each walk begins at the wrong level.',
@@ -69,7 +70,6 @@ scenario "s" {
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    if (view.struct.name !== 'iommu_gpasid_bind_data') return;
     const field = view.fields.get('addr_width');
     if (field && field.value === undefined) return;
     const width = field?.value ?? 0n;

@@ -7,6 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'address-misaligned',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   summary: 'the range to flush does not begin where the hardware can begin',
   why: 'VT-d flushes one block of a power of two pages that is aligned to its own size. The driver rounds the length up to such a block and takes the one that addr lies in. When addr is not aligned to it the driver writes a line to the kernel log and flushes all the same, and a range that reaches out of the block stays cached beyond it. The rule is a warning then, and information while the block holds the whole range. With the quirk misalignment_only_logged off the request is refused with EINVAL instead.',
   examples: {

@@ -6,6 +6,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'cache-empty',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   summary: 'an invalidation names no cache',
   why: 'cache is a mask of the caches to flush. 0 passes every check of the core and gives the driver nothing to do, so the call succeeds and every stale translation stays. An unset cache is most likely forgotten; one that is written as 0 is only pointed out.',
   examples: {

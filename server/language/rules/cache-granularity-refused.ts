@@ -7,6 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'cache-granularity-refused',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   errno: 'EINVAL',
   summary: 'the core refuses this cache at this granularity',
   why: 'Two pairs make no sense on any hardware, so the IOMMU core refuses them with EINVAL before a driver sees the request: the PASID cache has no addresses to be selected by, and a device TLB knows nothing of the domains of the host. One such pair refuses the whole request, the other caches of the mask included.',

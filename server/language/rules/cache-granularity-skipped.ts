@@ -7,6 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'cache-granularity-skipped',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   summary: 'VT-d flushes nothing for this cache at this granularity and reports success',
   why: 'The VT-d driver goes through the requested caches from the lowest bit up and knows three pairs: the IOTLB by PASID or by address, and the device TLB by address. At any other pair it writes a line to the kernel log, leaves the loop and returns 0, so that the caller takes this cache and those behind it for flushed. A guest that goes on from there uses stale translations. With the quirk unsupported_granularity_skipped off the request is refused with EINVAL instead.',
   examples: {

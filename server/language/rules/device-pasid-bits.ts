@@ -8,6 +8,7 @@ const FULL_BITS = 20;
 export default rule({
   id: 'device-pasid-bits',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'a bind reaches a device that offers fewer than 20 PASID bits',
   why: 'A bind goes to every device of the group, and the driver wants the full 20 bits of PASID from each: system-wide PASIDs may take any value of that size. One device with fewer spoils the bind for the whole group.',
@@ -44,7 +45,6 @@ scenario "s" {
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    if (view.struct.name !== 'iommu_gpasid_bind_data') return;
     // A nesting container takes the first group only, unless the scenario attaches another one.
     const moves = view.uses.some(({ scenario }) => [...stepsOf(scenario.steps)].some((s) => s.kind === 'attach'));
     const { devices } = context.machine;

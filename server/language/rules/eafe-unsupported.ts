@@ -7,6 +7,7 @@ const EAFE = 2n;
 export default rule({
   id: 'eafe-unsupported',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'EAFE is asked of a machine without the extended accessed flag',
   why: 'EAFE makes the walk set the extended-accessed bit together with the accessed bit. The driver refuses it where ecap.EAFS is 0.',
@@ -42,7 +43,7 @@ scenario "s" {
   },
   *payload(view, context): Iterable<Finding> {
     const flags = view.fields.get('vendor.vtd.flags');
-    if (view.struct.name !== 'iommu_gpasid_bind_data' || flags?.value === undefined) return;
+    if (flags?.value === undefined) return;
     if ((flags.value & EAFE) === 0n || capsOf(context).EAFS !== 0) return;
     const message =
       'flags ask for EAFE, but this machine has no extended accessed flag (ecap.EAFS = 0); leave IOMMU_SVA_VTD_GPASID_EAFE out';

@@ -6,6 +6,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'format-unsupported',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'format names no page-table format that the kernel binds',
   why: 'format says whose page-table format the guest uses and which member of vendor is filled in. The IOMMU core refuses a value past the last known one, on bind and on unbind alike. It lets 0, which is what an unset format is, pass on to the driver, and the VT-d driver then refuses the bind because it takes its own format only.',
@@ -37,7 +38,6 @@ scenario "the refusal is what this scenario is about" { submit bind expect hidde
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    if (view.struct.name !== 'iommu_gpasid_bind_data') return;
     const format = reading(view, 'format');
     const wanted = view.struct.fields.find((f) => f.name === 'format')?.oneOf ?? [];
     if (format?.value === undefined || constantOf(format.value, wanted, context)) return;

@@ -10,6 +10,7 @@ const WORD = { first: 128, last: 139 };
 export default rule({
   id: 'gpgd-misaligned',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   summary: 'gpgd has low bits that end up as attributes of the PASID entry',
   why: 'The kernel does not check the alignment of gpgd. It ORs the value into the PASID entry unmasked, so bits 0 to 7 set SRE to EAFE and bits 8 to 11 reserved bits: the guest gets attributes that it did not ask for, or each of its accesses faults.',
   examples: {
@@ -44,7 +45,7 @@ scenario "s" {
   },
   *payload(view, context): Iterable<Finding> {
     const field = view.fields.get('gpgd');
-    if (view.struct.name !== 'iommu_gpasid_bind_data' || field?.value === undefined) return;
+    if (field?.value === undefined) return;
     const low = field.value & PAGE_OFFSET;
     if (low === 0n) return;
     const message = `gpgd is ${hexGrouped(field.value)}, which the kernel does not refuse: its low bits set ${bitNames(low).join(', ')} in the PASID entry; write ${hexGrouped(field.value - low)}`;

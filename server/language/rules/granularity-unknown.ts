@@ -7,6 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'granularity-unknown',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   errno: 'EINVAL',
   summary: 'granularity is past the last one',
   why: 'granularity chooses how much of each cache is dropped and which member of granu the kernel reads. The core knows three values and refuses every other one with EINVAL. IOMMU_INV_GRANU_NR is their number and no granularity itself.',

@@ -6,6 +6,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'invalidation-without-pasid',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   summary: 'an invalidation does not say that its PASID is filled in',
   why: 'pasid is read only when flags say so. Without the flag the VT-d driver does not flush all PASIDs and does not refuse the request either: it flushes PASID 0, under which no guest table is bound, so that the translations that were meant stay cached while the call succeeds.',
   examples: {

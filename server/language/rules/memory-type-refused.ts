@@ -12,6 +12,7 @@ const MEMORY_TYPES: readonly (readonly [name: string, bit: bigint])[] = [
 export default rule({
   id: 'memory-type-refused',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'vtd.flags ask for memory types, which the driver always refuses',
   why: 'The header defines PCD, PWT, EMTE and CD, but the driver refuses a bind with any of them, whatever ecap.MTS says. It also ignores pat and emt.',
@@ -47,7 +48,7 @@ scenario "s" {
   *payload(view, context): Iterable<Finding> {
     const flags = view.fields.get('vendor.vtd.flags');
     const value = flags?.value;
-    if (view.struct.name !== 'iommu_gpasid_bind_data' || !flags || value === undefined) return;
+    if (!flags || value === undefined) return;
     const asked = MEMORY_TYPES.filter(([, bit]) => (value & bit) !== 0n).map(([name]) => name);
     if (asked.length === 0) return;
     const them = asked.length === 1 ? 'it' : 'them';

@@ -5,6 +5,7 @@ import { atTitle, type Finding, rule } from './rule.ts';
 export default rule({
   id: 'no-nesting-capability',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'a guest page table is bound on a machine that cannot nest',
   why: 'Binding a guest page table puts it as a first stage over the second stage of the host, which needs ecap.NEST. The driver refuses each bind without it, and a nesting container can attach no further group.',
@@ -37,7 +38,7 @@ scenario "s" {
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    if (view.struct.name !== 'iommu_gpasid_bind_data' || capsOf(context).NEST !== 0) return;
+    if (capsOf(context).NEST !== 0) return;
     const what = view.payload.name?.text ?? 'this page table';
     const message = `${what} is bound on a machine with ecap.NEST = 0; write NEST = 1 to nest it over the second stage`;
     const related = machineLine(context, { word: 'iommu' }, 'NEST', 'the machine cannot nest');

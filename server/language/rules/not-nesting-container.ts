@@ -5,6 +5,7 @@ import { atTitle, type Finding, type PayloadView, type RuleContext, rule } from 
 export default rule({
   id: 'not-nesting-container',
   severity: 'warning',
+  structs: ['vfio_iommu_type1_nesting_op', 'vfio_iommu_type1_pasid_request'],
   errno: 'EOPNOTSUPP',
   summary: 'a container without nesting is asked for a PASID or a nesting operation',
   why: 'Only a container of type VFIO_TYPE1_NESTING_IOMMU keeps its mappings in the second stage, so that a guest table can lie above them. Every other type refuses PASIDs, binds and invalidations before it looks at the payload.',

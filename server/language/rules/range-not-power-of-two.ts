@@ -7,6 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'range-not-power-of-two',
   severity: 'warning',
+  structs: ['iommu_cache_invalidate_info'],
   summary: 'the length of the range to flush is not a power of two pages',
   why: 'The driver multiplies granule_size by nb_granules, drops what is left over behind whole 4K pages and rounds up to a power of two, because VT-d flushes blocks of such sizes only. Rounding up flushes more than was asked for and is information. Too little is flushed where a part of a page is dropped, where the product is 0, for which one page is flushed, and where it wraps at 2^64; that is a warning.',
   examples: {

@@ -78,6 +78,8 @@ export interface Rule {
   /** Predictions are warnings; hints and errors say so. */
   readonly severity: Severity;
   readonly errno?: Errno;
+  /** The structs that `payload` looks at; absent: all of them. */
+  readonly structs?: readonly string[];
   /**
    * Whole files that run as tests. In `bad`, a line `// ^^^ message` under a line claims this rule's finding at those
    * columns; `good` has no finding of this rule.

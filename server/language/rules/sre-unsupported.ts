@@ -7,6 +7,7 @@ const SRE = 1n;
 export default rule({
   id: 'sre-unsupported',
   severity: 'warning',
+  structs: ['iommu_gpasid_bind_data'],
   errno: 'EINVAL',
   summary: 'SRE is asked of a machine without supervisor requests',
   why: 'SRE lets the device send privileged requests under this PASID. The driver refuses it where ecap.SRS is 0. Without the flag a privileged request faults with SPT.6.',
@@ -42,7 +43,7 @@ scenario "s" {
   },
   *payload(view, context): Iterable<Finding> {
     const flags = view.fields.get('vendor.vtd.flags');
-    if (view.struct.name !== 'iommu_gpasid_bind_data' || flags?.value === undefined) return;
+    if (flags?.value === undefined) return;
     if ((flags.value & SRE) === 0n || capsOf(context).SRS !== 0) return;
     const message =
       'flags ask for SRE, but this machine has no supervisor requests (ecap.SRS = 0); leave IOMMU_SVA_VTD_GPASID_SRE out';

@@ -11,6 +11,7 @@ const REQUEST: Readonly<Record<string, { readonly mask: string; readonly check: 
 export default rule({
   id: 'unknown-op',
   severity: 'warning',
+  structs: ['vfio_iommu_type1_nesting_op', 'vfio_iommu_type1_pasid_request'],
   errno: 'EINVAL',
   summary: 'flags name no single operation',
   why: 'The low 16 flag bits of a nesting operation are a number, not a set: 0 binds, 1 unbinds, 2 invalidates, and everything above is refused although the mask lets all 16 bits through. A PASID request has one bit to allocate and one to free; it is refused when both or none of them are set, but only after its range was checked.',
