@@ -15,3 +15,9 @@ export const showsHints = (scope?: ConfigurationScope): boolean =>
 
 export const showsKind = (kind: LineOutcome['kind'], scope?: ConfigurationScope): boolean =>
   read(`results.${kind}`, scope);
+
+/** What the server obeys, so that it knows before it is told of changes. */
+export const runSettings = () => {
+  const run = workspace.getConfiguration('vsva.run');
+  return { live: run.get<string>('live'), maxSteps: run.get<number>('maxSteps') };
+};

@@ -1,5 +1,7 @@
 import {
   commands,
+  type Diagnostic,
+  DiagnosticSeverity,
   type Disposable,
   type ExtensionContext,
   type TextDocument,
@@ -12,9 +14,11 @@ import {
 import {
   type BaseLanguageClient,
   CodeLensRequest,
+  DocumentDiagnosticRequest,
   type LanguageClientOptions,
   RevealOutputChannelOn,
   State,
+  vsdiag,
 } from 'vscode-languageclient';
 import {
   CANCEL,
@@ -32,7 +36,7 @@ import { type Drawn, drawn, ResultDecorations } from './decorations.ts';
 import type { LineEdit } from './line-shift.ts';
 import { LiveResults } from './live-results.ts';
 import { scenarioAt } from './scenario-at.ts';
-import { isOn, showsHints, showsKind } from './settings.ts';
+import { isOn, runSettings, showsHints, showsKind } from './settings.ts';
 import { type Status, StatusBar, statusOf } from './status-bar.ts';
 import { TextDocuments } from './text-documents.ts';
 
@@ -49,8 +53,20 @@ export interface VsvaApi {
 
 const SELECTOR = [{ language: 'vsva' }];
 
-/** Hint and information of LSP and of VS Code: the latter counts from 0. */
-const INFORMATION = 2;
+/** Server to client: the text of a file. */
+const READ = 'vsva/read';
+
+async function readFile({ uri }: { readonly uri: string }): Promise<{ text?: string; problem?: string }> {
+  try {
+    return { text: new TextDecoder().decode(await workspace.fs.readFile(Uri.parse(uri))) };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Unless they are wanted, leaves out what is neither error nor warning. */
+const withoutHints = (uri: Uri, all: readonly Diagnostic[]): Diagnostic[] =>
+  all.filter(({ severity }) => severity < DiagnosticSeverity.Information || showsHints(uri));
 
 /** Everything that desktop and browser have in common. `create` makes the client that fits the host. */
 export function start(
@@ -67,11 +83,17 @@ export function start(
     documentSelector: SELECTOR,
     // Whoever wants to read what the server says opens the output; it never opens by itself.
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    synchronize: { configurationSection: 'vsva' },
+    // Files that are not on the server's disk are read here: virtual workspaces, and all of them in the browser.
+    initializationOptions: () => ({ readFiles: true, run: runSettings() }),
     initializationFailedHandler: () => false,
     middleware: {
-      handleDiagnostics: (uri, diagnostics, next) =>
-        next(uri, showsHints(uri) ? diagnostics : diagnostics.filter((d) => d.severity < INFORMATION)),
+      handleDiagnostics: (uri, diagnostics, next) => next(uri, withoutHints(uri, diagnostics)),
+      provideDiagnostics: async (document, previous, token, next) => {
+        const report = await next(document, previous, token);
+        if (report?.kind !== vsdiag.DocumentDiagnosticReportKind.full) return report;
+        const uri = document instanceof Uri ? document : document.uri;
+        return { ...report, items: withoutHints(uri, report.items) };
+      },
       provideCodeLenses: (document, token, next) => (isOn('lens', document) ? next(document, token) : []),
     },
   });
@@ -80,9 +102,15 @@ export function start(
   const redraw = (editor: TextEditor): void => {
     if (editor.document.languageId === 'vsva') decorations.draw(editor, results.of(editor.document.uri.toString()));
   };
+  let wasRunning = false;
   const showStatus = (): void => {
     const document = window.activeTextEditor?.document;
-    statusBar.show(document, document && results.of(document.uri.toString()), broken);
+    const shown = document && results.of(document.uri.toString());
+    statusBar.show(document, shown, broken);
+    // Menus offer to cancel while there is something to cancel.
+    const running = shown?.running ?? false;
+    if (running !== wasRunning) void commands.executeCommand('setContext', 'vsva.running', running);
+    wasRunning = running;
   };
   const redrawAll = (): void => {
     window.visibleTextEditors.forEach(redraw);
@@ -155,7 +183,16 @@ export function start(
       const of = target(uri);
       return of && run({ uri: of });
     },
-    'vsva.cancelRun': () => client.sendNotification(CANCEL, {} satisfies CancelParams),
+    'vsva.cancelRun': (uri) => {
+      const of = target(uri);
+      return client.sendNotification(CANCEL, (of ? { uri: of } : {}) satisfies CancelParams);
+    },
+    'vsva.openSample': async () => {
+      const file = Uri.joinPath(context.extensionUri, 'samples', 'missing-invalidation.vsva');
+      const content = new TextDecoder().decode(await workspace.fs.readFile(file));
+      // A copy of one's own, to be changed at will.
+      await window.showTextDocument(await workspace.openTextDocument({ language: 'vsva', content }));
+    },
     'vsva.showWalk': (uri, line) => showText(WALK, uri, line),
     'vsva.showLayout': (uri, line) => showText(LAYOUT, uri, line),
     'vsva.restartServer': async () => {
@@ -177,9 +214,14 @@ export function start(
     }
   };
 
-  const refreshLenses = (): void => {
-    const feature = client.getFeature(CodeLensRequest.method);
-    for (const document of workspace.textDocuments) feature?.getProvider(document)?.onDidChangeCodeLensEmitter.fire();
+  /** What the server answered stands as it was filtered then; it has to be asked for again. */
+  const askAgain = (): void => {
+    const lenses = client.getFeature(CodeLensRequest.method);
+    const diagnostics = client.getFeature(DocumentDiagnosticRequest.method);
+    for (const document of workspace.textDocuments) {
+      lenses?.getProvider(document)?.onDidChangeCodeLensEmitter.fire();
+      diagnostics?.getProvider(document)?.onDidChangeDiagnosticsEmitter.fire();
+    }
   };
 
   const listeners: Disposable[] = [
@@ -187,6 +229,7 @@ export function start(
     statusBar,
     texts,
     client.onNotification(RESULTS, received),
+    client.onRequest(READ, readFile),
     client.onDidChangeState(({ newState }) => {
       broken = newState === State.Stopped ? 'it exited' : undefined;
       if (newState === State.Stopped) results.interrupted();
@@ -200,7 +243,7 @@ export function start(
     workspace.onDidChangeConfiguration((event) => {
       if (!event.affectsConfiguration('vsva')) return;
       redrawAll();
-      if (event.affectsConfiguration('vsva.lens') || event.affectsConfiguration('vsva.hints')) refreshLenses();
+      if (['vsva.hints', 'vsva.lens', 'vsva.diagnostics'].some((name) => event.affectsConfiguration(name))) askAgain();
     }),
     ...Object.entries(COMMANDS).map(([name, handler]) => commands.registerCommand(name, handler)),
     { dispose: () => void client.dispose() },

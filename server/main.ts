@@ -1,15 +1,7 @@
+/** Process entry of the language server: evaluates the script that browsers load too, as the CommonJS module it is here. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
-import { serve } from './lsp/connection.ts';
+import { join } from 'node:path';
+import { compileFunction } from 'node:vm';
 
-serve(createConnection(ProposedFeatures.all), {
-  resolve: (from, path) => new URL(path, from).href,
-  read: (uri) => {
-    try {
-      return readFileSync(fileURLToPath(uri), 'utf8');
-    } catch (error) {
-      return { problem: error instanceof Error ? error.message : String(error) };
-    }
-  },
-});
+const file = join(__dirname, 'web', 'server.js');
+compileFunction(readFileSync(file, 'utf8'), ['require', 'main'], { filename: file })(require, __filename);

@@ -106,7 +106,7 @@ const repository: Readonly<Record<string, Rule>> = {
     beginCaptures: { 1: { name: scope('keyword.control.step') }, 2: { name: scope('keyword.other.access') } },
     end: '$',
     patterns: [
-      ...use('comment', 'string', 'expect'),
+      ...use('comment', 'string', 'expect', 'property'),
       captures(`\\b(${any(Object.keys(invalidations()))})\\b(?=\\s*\\{)`, 'support.function'),
       captures(`\\b(as)\\s+(${NAME})`, 'keyword.other.option', 'variable.other.readwrite'),
       // The word twice: `pasid pasid` is the option and a name.
@@ -128,6 +128,7 @@ const repository: Readonly<Record<string, Rule>> = {
     patterns: [
       ...use('comment', 'string'),
       rule('keyword.control.expect', '\\bor\\b'),
+      captures('\\b(reason)\\s+([a-z][\\w-]*)', 'keyword.other.outcome', 'constant.other.reason'),
       captures(`\\b(pasid)\\s+(${NAME})`, 'keyword.other.option', 'variable.other.readwrite'),
       rule('keyword.other.option', '\\bat\\b(?=\\s)'),
       rule(
@@ -146,6 +147,7 @@ const repository: Readonly<Record<string, Rule>> = {
   },
   expression: {
     patterns: [
+      rule('keyword.other.option', '\\b(?:size|page|mapped)\\b(?=\\s+[0-9(])'),
       ...use('number'),
       rule('constant.other.fault', word(FAULTS.map((f) => f.name))),
       rule('constant.other.errno', word(Object.keys(ERRNO))),

@@ -26,17 +26,23 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server/features': ['engine', 'server/language', 'server/features'],
   'server/report': ['engine', 'server/language', 'server/features', 'server/report'],
   'server/cli': ['engine', 'server/language', 'server/features', 'server/report', 'server/cli'],
-  'server/lsp': ['engine', 'server/language', 'server/features', 'server/lsp', 'server/protocol.ts'],
+  'server/world': ['engine', 'server/language', 'server/features', 'server/world', 'server/protocol.ts'],
+  'server/lsp': ['engine', 'server/language', 'server/features', 'server/world', 'server/lsp', 'server/protocol.ts'],
   'server/protocol.ts': [],
   'server/cli.ts': ['engine', 'server/language', 'server/features', 'server/report', 'server/cli'],
-  'server/main.ts': ['server/lsp'],
+  'server/main.ts': [],
+  'server/main-web.ts': ['server/host-node.ts', 'server/host-web.ts'],
+  'server/host-node.ts': ['server/lsp', 'server/world'],
+  'server/host-web.ts': ['server/lsp', 'server/world'],
   client: ['client', 'server/protocol.ts'],
 };
 
 /** Packages by folder; everything else imports none. Node's own modules are listed where a process lives. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'server/lsp': ['vscode-languageserver', 'vscode-languageserver-textdocument'],
-  'server/main.ts': ['vscode-languageserver', 'node:'],
+  'server/lsp': ['vscode-languageserver'],
+  'server/main.ts': ['node:'],
+  'server/host-node.ts': ['vscode-languageserver', 'node:'],
+  'server/host-web.ts': ['vscode-languageserver'],
   'server/cli': ['node:', 'tinyglobby'],
   'server/cli.ts': ['node:', 'tinyglobby'],
   client: ['vscode', 'vscode-languageclient', 'node:'],

@@ -100,7 +100,7 @@ describe('exit codes', () => {
     expect(out).not.toContain(message);
     expect(code).toBe(2);
   });
-  test.each(['fmt', 'export', 'decode', 'compat', 'lsp'])('2 for %s, which is not available yet', (command) => {
+  test.each(['fmt', 'export', 'decode', 'compat'])('2 for %s, which is not available yet', (command) => {
     expect(vsva([command, 'x'])).toEqual({ code: 2, out: '', err: `vsva: vsva ${command} is not available yet\n` });
   });
   test('2 without a command, with the usage', () => {

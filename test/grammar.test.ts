@@ -104,6 +104,7 @@ machine {
       1  constant.numeric
       raw  keyword.declaration
       buffer  entity.name.type
+      size  keyword.other.option
       64  constant.numeric
       pagetable  keyword.declaration
       gpt  entity.name.type
@@ -111,9 +112,11 @@ machine {
       at  keyword.other.option
       0x1000_0000  constant.numeric
       0x7f00_0000_0000  constant.numeric
+      size  keyword.other.option
       2M  constant.numeric
       ->  keyword.operator
       0x4000_0000  constant.numeric
+      page  keyword.other.option
       2M  constant.numeric
       machine  keyword.declaration
       iommu  keyword.other.machine
@@ -128,6 +131,7 @@ machine {
       1  constant.numeric
       ram  keyword.other.machine
       0  constant.numeric
+      size  keyword.other.option
       1G  constant.numeric
       ->  keyword.operator
       0x1_0000_0000  constant.numeric"
@@ -158,6 +162,7 @@ machine {
       8  constant.numeric
       submit  keyword.control.step
       pasid_request  storage.type
+      argsz  variable.other.property
       =  keyword.operator
       sizeof  keyword.operator.word
       vfio_iommu_type1_pasid_request  support.type
@@ -211,10 +216,14 @@ machine {
       0x1234  constant.numeric
       invalidate  keyword.control.step
       p_iotlb_inv  support.function
+      G  variable.other.property
       =  keyword.operator
+      DID  variable.other.property
       =  keyword.operator
       2  constant.numeric
+      PASID  variable.other.property
       =  keyword.operator
+      ADDR  variable.other.property
       =  keyword.operator
       expect  keyword.control.expect
       uncached  keyword.other.outcome

@@ -38,10 +38,14 @@ Prints the reference of structs, constants, rules, errnos and faults.
   --write FILE                   write it to a file
   --check FILE                   exit with 1 when the file is not up to date
 `,
+  lsp: `usage: vsva lsp [--stdio | --socket=PORT | --pipe=NAME]
+
+Serves an editor that speaks the Language Server Protocol, by default over stdin and stdout.
+`,
 };
 
 /** Commands of the language's description that a later version brings. */
-export const PLANNED_COMMANDS: readonly string[] = ['fmt', 'export', 'decode', 'compat', 'lsp'];
+export const PLANNED_COMMANDS: readonly string[] = ['fmt', 'export', 'decode', 'compat'];
 
 const OVERVIEW = `usage: vsva COMMAND [options]
 
@@ -51,6 +55,7 @@ Authors, checks and runs IOMMU UAPI payloads (.vsva files).
   check FILE...      check files without running them
   layout --uapi ID   print struct layouts, quirks or the default machine
   reference          print the reference of structs, rules, errnos and faults
+  lsp                serve an editor
   help [COMMAND]     say more about a command
   --version          print the version
 

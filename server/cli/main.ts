@@ -69,6 +69,19 @@ export async function main([command, ...args]: string[]): Promise<number> {
       const { reference } = await import('./reference.ts');
       return reference({ write: values.write, check: values.check });
     }
+    case 'lsp': {
+      // The server reads these itself; here they are only held against what there is.
+      const text = { type: 'string' } as const;
+      const { positionals } = read(args, {
+        stdio: { type: 'boolean' },
+        socket: text,
+        pipe: text,
+        clientProcessId: text,
+      });
+      if (positionals.length > 0) throw new UsageError(`lsp takes no ${positionals[0]}`);
+      const { lsp } = await import('./lsp.ts');
+      return lsp();
+    }
     default:
       throw new UsageError(`there is no command ${command}; vsva help lists them`);
   }

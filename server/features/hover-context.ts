@@ -180,7 +180,8 @@ export function bindingOf(
   return bindingIn(declaration, name, token.start);
 }
 
-function bindingIn(scenario: ScenarioDecl, name: string, before: number): { step: Step; at: Name } | undefined {
+/** The step of a scenario that binds a name: the last one before an offset, else the first. */
+export function bindingIn(scenario: ScenarioDecl, name: string, before = 0): { step: Step; at: Name } | undefined {
   let found: { step: Step; at: Name } | undefined;
   for (const step of stepsOf(scenario.steps)) {
     const at = step.kind === 'let' || step.kind === 'for' ? step.name : 'as' in step ? step.as : undefined;

@@ -28,20 +28,5 @@ export function numberText(value: bigint, field?: Field): string {
   return `${value} (${isRound(value) ? `${sizeText(value)}, ` : ''}${hex(value)})`;
 }
 
-const isRound = (value: bigint): boolean => value !== 0n && value % 1024n === 0n && value < 1n << 50n;
-
-/** A field's value in words: the constants that it is made of, then the number. */
-export function valueText(value: bigint, field: Field, generation: Generation): string {
-  if (field.role === 'padding' || field.role === 'reserved')
-    return value === 0n ? 'zero' : `${hexGrouped(value)}, not zero`;
-  if (field.oneOf) {
-    const name = constantFor(value, field, generation);
-    if (name) return `${name} (${value})`;
-    return `${numberText(value, field)}, none of the known ones`;
-  }
-  if (field.flags && value !== 0n) {
-    const bits = bitsOf(value, field.flags, generation);
-    return `${bits.map(({ bit, name }) => name ?? `bit ${bit}, unknown`).join(' | ')} (${hex(value)})`;
-  }
-  return numberText(value, field);
-}
+/** Whether a number is worth showing as a size: `4K`, `127T`, and not `136365211652K`. */
+export const isRound = (value: bigint): boolean => value !== 0n && value % 1024n === 0n && sizeText(value).length <= 5;

@@ -295,13 +295,12 @@ const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0');
 /** The layout as read-only text: a table of fields, then the bytes. At most 72 columns wide. */
 export function layoutText(layout: PayloadLayout, maxDump = MAX_DUMP): string {
   const { title, source, bytes, unknown, rows, troubles } = layout;
-  const head = [`${title}, ${bytes.length} bytes`, ...(source ? [source] : [])];
-  const out = [...head, ''];
+  const out = [...wrap(`${title}, ${bytes.length} bytes`, '  '), ...(source ? [source] : []), ''];
   if (rows.length > 0) out.push(...table(rows), '');
   out.push(...dump(bytes, unknown, maxDump));
   if (unknown.some((b) => b === 1)) out.push('', '?? is known only when a scenario runs.');
   for (const trouble of troubles.slice(0, 8)) out.push('', ...wrap(`Error: ${trouble}`, '  '));
-  return `${out.join('\n')}\n`;
+  return `${out.flatMap((line) => chop(line, '    ')).join('\n')}\n`;
 }
 
 function table(rows: readonly LayoutRow[]): string[] {
@@ -344,7 +343,7 @@ export function wrap(text: string, indent = '', first = ''): string[] {
   const lines: string[] = [];
   let line = first;
   for (const word of text.split(' ')) {
-    const next = line.trim() === '' ? line + word : `${line} ${word}`;
+    const next = line === '' || line.endsWith(' ') ? line + word : `${line} ${word}`;
     if (next.length <= MAIL_WIDTH || line.trim() === '') line = next;
     else {
       lines.push(line);

@@ -2,6 +2,7 @@ import {
   describeEntry,
   evaluate,
   type Format,
+  type Happened,
   hexGrouped,
   integer,
   isNoValue,
@@ -26,7 +27,6 @@ import {
   type VtdUnit,
   type WalkStep,
 } from '../../engine/models/vtd/index.ts';
-import type { Happened } from '../../engine/scenario/expect.ts';
 import { Session } from '../../engine/scenario/session.ts';
 import { runStep } from '../../engine/scenario/steps.ts';
 import type { DmaStep, LoopValues, ScenarioDecl, Step } from '../language/syntax.ts';

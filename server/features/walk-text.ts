@@ -1,4 +1,4 @@
-import { count, hexGrouped, type StaleCause } from '../../engine/index.ts';
+import { count, type Detail, hexGrouped, type StaleCause } from '../../engine/index.ts';
 import type { Resolved } from '../language/resolve.ts';
 import { stepsOf } from '../language/scenario-names.ts';
 import type { ScenarioDecl, Span, Step } from '../language/syntax.ts';
@@ -53,35 +53,35 @@ function accessOnLine(
   for (const scenario of resolved.sources[0]!.program.declarations) {
     if (scenario.kind !== 'scenario' || !covers(scenario)) continue;
     for (const step of stepsOf(scenario.steps))
-      if (step.kind !== 'for' && hasAccess(step) && covers(step))
-        return { scenario: ownDecl(resolved, scenario), step };
+      if (step.kind !== 'for' && hasAccess(step) && covers(step)) return { scenario, step };
   }
   return undefined;
 }
-
-/** The declaration as the scenario file has it, which is the same node. */
-const ownDecl = (resolved: Resolved, scenario: ScenarioDecl): ScenarioDecl =>
-  resolved.scenarioFile?.scenarios.find((s) => s.start === scenario.start) ?? scenario;
 
 const SEPARATOR = '-'.repeat(MAIL_WIDTH);
 
 /** An access, what the caches held of it and the walk, as text of at most 72 columns. */
 export function walkText(walk: AccessWalk, lines: Lines): string {
-  const out = [...head(walk, lines)];
+  const sections = [...head(walk, lines)];
+  let config = '';
   for (const [i, piece] of walk.pieces.entries()) {
     if (walk.pieces.length > 1)
-      out.push('', SEPARATOR, ...wrap(`Piece ${i + 1}, from ${hexGrouped(piece.request.address)}`));
-    out.push('', ...cachesText(piece, lines), '', ...(walk.happened?.detail.hit ? [...wrap(SAVED), ''] : []));
-    out.push(...configText(piece), ...pagingText(piece));
-    out.push('', ...wrap(piece.verdict));
+      sections.push([SEPARATOR, ...wrap(`Piece ${i + 1}, from ${hexGrouped(piece.request.address)}`)]);
+    sections.push(cachesText(piece, lines), walk.happened?.detail.hit ? wrap(SAVED) : []);
+    // Pieces of one access share their configuration.
+    const entries = configText(piece);
+    if (entries.join() !== config) sections.push(entries);
+    config = entries.join();
+    sections.push(pagingText(piece), wrap(piece.verdict));
   }
-  if (walk.morePieces > 0) out.push('', `and ${count(walk.morePieces, 'more piece')} of this access`);
-  const cause = walk.happened?.detail.staleCause;
-  if (cause) out.push('', SEPARATOR, ...staleText(cause, lines));
-  return `${out.join('\n')}\n`;
+  if (walk.morePieces > 0) sections.push([`and ${count(walk.morePieces, 'more piece')} of this access`]);
+  const { detail } = walk.happened ?? {};
+  if (detail?.staleCause) sections.push([SEPARATOR, ...staleText(detail, detail.staleCause, lines)]);
+  const shown = sections.filter((section) => section.length > 0).map((section) => section.join('\n'));
+  return `${shown.join('\n\n')}\n`;
 }
 
-function head(walk: AccessWalk, lines: Lines): string[] {
+function head(walk: AccessWalk, lines: Lines): string[][] {
   const { step, run, scenario, access, device, privileged, ats, pieces, happened } = walk;
   const { pasid, address } = pieces[0]!.request;
   const source = lines.text.slice(step.head.start, step.head.end).replace(/\s+/g, ' ');
@@ -93,18 +93,10 @@ function head(walk: AccessWalk, lines: Lines): string[] {
     ...(ats ? ['ATS'] : []),
   ];
   const again = run > 1 ? `, run ${run} of this step` : '';
+  const came = happened && outcomeText({ ...happened, message: happened.problem ?? '' }, (o) => lineOf(lines, o));
   return [
-    ...wrap(source, '  '),
-    ...wrap(`line ${lineOf(lines, step.start)} of "${scenario}"${again}`, '  '),
-    '',
-    ...wrap(asked.join(', '), LABEL, 'Request  '),
-    ...(happened
-      ? wrap(
-          outcomeText({ ...happened, message: happened.problem ?? '' }, (o) => lineOf(lines, o)),
-          LABEL,
-          'Outcome  ',
-        )
-      : []),
+    [...wrap(source, '  '), ...wrap(`line ${lineOf(lines, step.start)} of "${scenario}"${again}`, '  ')],
+    [...wrap(asked.join(', '), LABEL, 'Request  '), ...(came ? wrap(came, LABEL, 'Outcome  ') : [])],
   ];
 }
 
@@ -147,10 +139,7 @@ function pagingText({ entries, stages }: PieceWalk): string[] {
     none: 'Tables',
     'pass-through': 'Tables',
   };
-  const out = [
-    '',
-    `${title[stages]}: ${paging.length === 1 ? '1 entry' : `${paging.length} entries`}, address and value`,
-  ];
+  const out = [`${title[stages]}: ${paging.length === 1 ? '1 entry' : `${paging.length} entries`}, address and value`];
   if (stages !== 'nested') return [...out, ...rows];
   for (const [i, entry] of paging.entries()) {
     // Each group begins where another guest-physical address is translated.
@@ -191,7 +180,7 @@ function meaning({ role, flags, reserved }: EntryText): string[] {
   return [role.padEnd(5), flags.join(' '), ...(reserved ? [`reserved ${hexGrouped(reserved)}`] : [])];
 }
 
-function staleText(cause: StaleCause, lines: Lines): string[] {
+function staleText(detail: Detail, cause: StaleCause, lines: Lines): string[] {
   const at = (ref: { readonly step: Step; readonly run: number }): string =>
     `line ${lineOf(lines, ref.step.start)}${ref.run > 1 ? ` (run ${ref.run})` : ''}`;
   const row = (label: string, text: string): string[] => wrap(text, LABEL, label.padEnd(LABEL.length));
@@ -199,6 +188,7 @@ function staleText(cause: StaleCause, lines: Lines): string[] {
     cause.breach
       ? 'BREACH: stale, and the memory has a new owner'
       : 'STALE: not what a walk from the present tables gives',
+    ...(detail.hpa === undefined ? [] : row('used', `HPA ${hexGrouped(detail.hpa)}`)),
     ...row('cached', `${cause.cache}: ${cause.tag}`),
     ...row('filled', cause.filled ? at(cause.filled) : 'before the first step'),
     ...row('edited', cause.edited ? at(cause.edited) : 'by no step of this scenario'),

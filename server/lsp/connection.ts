@@ -1,54 +1,246 @@
-import { type Connection, TextDocumentSyncKind, TextDocuments } from 'vscode-languageserver';
-import { TextDocument } from 'vscode-languageserver-textdocument';
-import { analyse } from '../language/analyse.ts';
-import type { Diagnostic } from '../language/diagnostic.ts';
-import { type FileHost, resolve } from '../language/resolve.ts';
-import { Lines, toLspDiagnostic } from './convert.ts';
+import {
+  CodeLensRefreshRequest,
+  type Connection,
+  DidChangeConfigurationNotification,
+  DidChangeWatchedFilesNotification,
+  type InitializeParams,
+  type InitializeResult,
+  LSPErrorCodes,
+  ResponseError,
+  TextDocumentSyncKind,
+} from 'vscode-languageserver';
+import { indexLines } from '../features/lines.ts';
+import { RESULTS } from '../protocol.ts';
+import { Runner, type SpawnWorker } from '../world/runner.ts';
+import type { Snapshot } from '../world/snapshot.ts';
+import { canonicalUri } from '../world/uri.ts';
+import { type ReadFile, World } from '../world/world.ts';
+import { type Client, clientOf } from './client.ts';
+import { toOffset } from './convert.ts';
+import { Diagnostics } from './diagnostics.ts';
+import { type Answer, capabilitiesFor, FEATURES } from './handlers.ts';
+import { LiveResults } from './live-results.ts';
+import { RemoteFiles } from './remote-files.ts';
+import type { Server } from './server.ts';
+import { DEFAULT_SETTINGS, readSettings, type Settings } from './settings.ts';
 
-/** What a server needs from the process it lives in: files are named by URI. */
-export type ServerHost = FileHost;
+/** What the server needs from the process it lives in. */
+export interface Platform {
+  /** Reads a file that is not open, by URI; undefined where there are no files of that scheme. */
+  read(uri: string): ReturnType<ReadFile> | undefined;
+  /** Starts the worker that runs scenarios. */
+  readonly spawn: SpawnWorker;
+  readonly version: string;
+}
 
-/** Serves diagnostics for open files and what they include. Open texts win over those on disk. */
-export function serve(connection: Connection, host: ServerHost): void {
-  const documents = new TextDocuments(TextDocument);
-  /** Files that a document's last check reported on, so that findings vanish where they are mended. */
-  const reported = new Map<string, Set<string>>();
-  const open: FileHost = {
-    resolve: (from, path) => host.resolve(from, path),
-    read: (file) => documents.get(file)?.getText() ?? host.read(file),
-  };
+/** Serves one client until it goes away. */
+export function serve(connection: Connection, platform: Platform): void {
+  let server: (Server & Wiring) | undefined;
+  const log = (text: string): void => connection.console.error(text);
 
-  connection.onInitialize(() => ({
-    capabilities: { textDocumentSync: TextDocumentSyncKind.Incremental },
-    serverInfo: { name: 'vsva' },
-  }));
-
-  const check = (document: TextDocument): void => {
-    const resolved = resolve(document.uri, document.getText(), open);
-    const texts = new Map(resolved.sources.map((s) => [s.file, new Lines(s.text)]));
-    const linesOf = (file: string): Lines => texts.get(file) ?? new Lines('');
-    const byFile = new Map<string, Diagnostic[]>([[document.uri, []]]);
-    for (const d of analyse(resolved)) byFile.set(d.file, [...(byFile.get(d.file) ?? []), d]);
-    for (const gone of reported.get(document.uri) ?? []) if (!byFile.has(gone)) byFile.set(gone, []);
-    reported.set(document.uri, new Set([...byFile].filter(([, found]) => found.length > 0).map(([file]) => file)));
-    for (const [file, found] of byFile) {
-      // An included file that is open reports for itself.
-      if (file !== document.uri && documents.get(file)) continue;
-      void connection.sendDiagnostics({ uri: file, diagnostics: found.map((d) => toLspDiagnostic(d, linesOf, (f) => f)) });
-    }
-  };
-
-  documents.onDidChangeContent(({ document }) => {
+  const answer: Answer = (name, empty, handler) => async (params, token) => {
+    if (!server) return new ResponseError<never>(-32002, 'the server is not initialized');
+    if (token.isCancellationRequested) return new ResponseError<never>(LSPErrorCodes.RequestCancelled, 'cancelled');
     try {
-      check(document);
+      return await handler(server, params, token);
     } catch (error) {
-      connection.console.error(`checking ${document.uri} failed: ${error instanceof Error ? error.stack : String(error)}`);
+      if (error instanceof ResponseError) return error as ResponseError<never>;
+      log(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
+      return empty;
     }
+  };
+  /** Notifications are not answered, and must not end the server either. */
+  const heed =
+    <P>(name: string, handler: (server: Server & Wiring, params: P) => void) =>
+    (params: P): void => {
+      if (!server) return;
+      try {
+        handler(server, params);
+      } catch (error) {
+        log(`${name}: ${error instanceof Error ? error.stack : String(error)}`);
+      }
+    };
+
+  connection.onInitialize((params): InitializeResult => {
+    const client = clientOf(params);
+    server = wire(connection, platform, client, params);
+    return {
+      capabilities: {
+        positionEncoding: client.encoding,
+        textDocumentSync: {
+          openClose: true,
+          change: TextDocumentSyncKind.Incremental,
+          save: { includeText: false },
+        },
+        ...capabilitiesFor(client),
+      },
+      serverInfo: { name: 'vsva', version: platform.version },
+    };
   });
-  documents.onDidClose(({ document }) => {
-    for (const file of new Set([document.uri, ...(reported.get(document.uri) ?? [])])) void connection.sendDiagnostics({ uri: file, diagnostics: [] });
-    reported.delete(document.uri);
-  });
-  documents.listen(connection);
+  connection.onInitialized(() => void server?.settle().catch((error) => log(String(error))));
+  connection.onDidChangeConfiguration(heed('settings', (s, { settings }) => s.configured(settings)));
+  connection.onDidOpenTextDocument(
+    heed('open', (s, { textDocument: { uri, version, text } }) => s.opened(uri, version, text)),
+  );
+  connection.onDidChangeTextDocument(
+    heed('change', (s, { textDocument, contentChanges }) => {
+      const { encoding } = s.client;
+      let text = s.world.get(textDocument.uri)?.lines.text ?? '';
+      for (const change of contentChanges) {
+        if (!('range' in change)) text = change.text;
+        else {
+          const lines = indexLines(text);
+          const start = toOffset(lines, change.range.start, encoding);
+          const end = Math.max(start, toOffset(lines, change.range.end, encoding));
+          text = text.slice(0, start) + change.text + text.slice(end);
+        }
+      }
+      s.edited(textDocument.uri, textDocument.version, text);
+    }),
+  );
+  connection.onDidSaveTextDocument(heed('save', (s, { textDocument }) => s.saved(textDocument.uri)));
+  connection.onDidCloseTextDocument(heed('close', (s, { textDocument }) => s.closed(textDocument.uri)));
+  connection.onDidChangeWatchedFiles(
+    heed('files', (s, { changes }) => s.filesChanged(changes.map((c) => canonicalUri(c.uri)))),
+  );
+  connection.onShutdown(() => server?.stop());
+  for (const feature of FEATURES) feature.register(connection, answer);
   connection.listen();
+}
+
+/** What happens when something happens. */
+interface Wiring {
+  opened(uri: string, version: number, text: string): void;
+  edited(uri: string, version: number, text: string): void;
+  saved(uri: string): void;
+  closed(uri: string): void;
+  filesChanged(files: readonly string[]): void;
+  configured(settings: unknown): void;
+  /** Does what has to wait until the client is ready. */
+  settle(): Promise<void>;
+  stop(): void;
+}
+
+function wire(connection: Connection, platform: Platform, client: Client, params: InitializeParams): Server & Wiring {
+  const log = (text: string): void => connection.console.error(text);
+  const first = readSettings(params.initializationOptions, DEFAULT_SETTINGS);
+  let settings: Settings = first;
+
+  const remote = new RemoteFiles(client.readsFiles ? connection : undefined, (file) => outdated([file]));
+  const world: World = new World((file) => platform.read(file) ?? remote.read(file));
+  const style = {
+    encoding: client.encoding,
+    related: client.showsRelated,
+    tags: client.showsTags,
+    uriOf: (file: string) => world.get(file)?.uri ?? file,
+  };
+  const runner = new Runner(platform.spawn, log);
+  const asides = new Runner(platform.spawn, log);
+  let lensTexts = '';
+
+  const live = new LiveResults({
+    world,
+    runner,
+    asides,
+    settings: () => settings,
+    send: (results) => void connection.sendNotification(RESULTS, results),
+    changed: (snapshot) => {
+      const failed = live.failuresOf(snapshot).length > 0;
+      if (failed || withFailures.has(snapshot.file)) refreshDiagnostics([snapshot]);
+      if (failed) withFailures.add(snapshot.file);
+      else withFailures.delete(snapshot.file);
+      const states = live.outcomesOf(snapshot).map((o) => `${o.name} ${o.status}`);
+      const texts = `${snapshot.uri}\n${states.join('\n')}`;
+      if (client.refreshesLenses && (texts !== lensTexts || states.length > 0)) refreshLenses();
+      lensTexts = texts;
+      if (client.wantsInlayHints && client.refreshesInlayHints) connection.languages.inlayHint.refresh();
+    },
+    log,
+  });
+  /** Documents that were last told of with failures of a run. */
+  const withFailures = new Set<string>();
+  const diagnostics = new Diagnostics({ connection, world, live, style, pulled: client.pullsDiagnostics, log });
+
+  const refreshLenses = (): void => void connection.sendRequest(CodeLensRefreshRequest.type).catch(() => undefined);
+  const refreshDiagnostics = (snapshots: readonly Snapshot[]): void => {
+    if (!client.pullsDiagnostics) for (const s of snapshots) diagnostics.schedule(s);
+    else if (client.refreshesDiagnostics) connection.languages.diagnostics.refresh();
+  };
+  /** After an included file changed: these documents stand anew. */
+  const renewed = (snapshots: readonly Snapshot[]): void => {
+    for (const snapshot of snapshots) {
+      live.includesChanged(snapshot);
+      diagnostics.schedule(snapshot);
+    }
+    if (snapshots.length > 0) refreshDiagnostics(snapshots);
+  };
+  const outdated = (files: readonly string[]): void =>
+    renewed(world.renewReadersOf(files.filter((file) => !world.get(file))));
+  const set = (uri: string, version: number, text: string): Snapshot => {
+    const readers = world.set(uri, version, text);
+    const snapshot = world.get(uri)!;
+    diagnostics.schedule(snapshot);
+    live.textChanged(snapshot);
+    renewed(readers);
+    return snapshot;
+  };
+  const configure = (next: Settings): void => {
+    const isNew = next.live !== settings.live || next.maxSteps !== settings.maxSteps;
+    settings = next;
+    if (isNew) live.settingsChanged();
+  };
+
+  const server: Server & Wiring = {
+    connection,
+    client,
+    style,
+    world,
+    live,
+    diagnostics,
+    log,
+    opened: (uri, version, text) => diagnostics.opened(set(uri, version, text)),
+    edited: (uri, version, text) => void set(uri, version, text),
+    saved: (uri) => {
+      const snapshot = world.get(uri);
+      if (snapshot) live.saved(snapshot);
+      // Without watchers a save is the occasion to look at the disk.
+      if (!client.registersWatchers) {
+        renewed(world.renewOutdated());
+      }
+    },
+    closed: (uri) => {
+      const file = canonicalUri(uri);
+      const readers = world.close(uri);
+      live.closed(file);
+      withFailures.delete(file);
+      diagnostics.closed(file, uri);
+      renewed(readers);
+    },
+    filesChanged: (files) => {
+      remote.forget(files);
+      outdated(files);
+    },
+    configured: (sent) => {
+      if (client.answersConfiguration) void ask().catch((error) => log(String(error)));
+      else configure(readSettings(sent, first));
+    },
+    settle: async () => {
+      if (client.registersConfiguration)
+        await connection.client.register(DidChangeConfigurationNotification.type, { section: 'vsva' });
+      if (client.registersWatchers)
+        await connection.client.register(DidChangeWatchedFilesNotification.type, {
+          watchers: [{ globPattern: '**/*.vsva' }],
+        });
+      if (client.answersConfiguration) await ask();
+      if (settings.live !== 'off') runner.warmUp();
+    },
+    stop: () => {
+      live.cancel();
+      runner.dispose();
+      asides.dispose();
+    },
+  };
+  const ask = async (): Promise<void> =>
+    configure(readSettings(await connection.workspace.getConfiguration('vsva'), first));
+  return server;
 }

@@ -1,0 +1,71 @@
+import type { Diagnostic } from '../language/diagnostic.ts';
+import type { Resolved } from '../language/resolve.ts';
+import type { Span } from '../language/syntax.ts';
+import type { Edit } from './fixes/edits.ts';
+import { type Fix, fixContext } from './fixes/fix.ts';
+import { FIXERS } from './fixes/index.ts';
+import { generation, suggestion } from './fixes/names.ts';
+import { actualOutcome, failedSteps, missingInvalidation, type StepRuns } from './fixes/results.ts';
+import type { ScenarioReport } from './run-file.ts';
+
+export interface CodeAction {
+  readonly title: string;
+  readonly kind: 'quickfix';
+  /** Findings that the action mends. */
+  readonly diagnosticCodes: readonly string[];
+  readonly edits: readonly Edit[];
+  /** The way that is nearly always meant. */
+  readonly isPreferred?: boolean;
+}
+
+/**
+ * What can be done about the findings in a range, and about the steps that failed there in the results of this text.
+ * Findings of other files are left to those files.
+ */
+export function codeActions(
+  resolved: Resolved,
+  range: Span,
+  diagnostics: readonly Diagnostic[],
+  results: readonly ScenarioReport[] = [],
+): readonly CodeAction[] {
+  const touches = ({ start, end }: Span): boolean => start <= range.end && range.start <= end;
+  const actions: CodeAction[] = [];
+  const add = (codes: readonly string[], fixes: Iterable<Fix>): void => {
+    for (const { title, edits, isPreferred } of fixes) {
+      const same = actions.some((a) => a.title === title && JSON.stringify(a.edits) === JSON.stringify(edits));
+      if (!same)
+        actions.push({
+          title,
+          kind: 'quickfix',
+          diagnosticCodes: codes,
+          edits,
+          ...(isPreferred ? { isPreferred } : {}),
+        });
+    }
+  };
+  for (const diagnostic of diagnostics)
+    if (diagnostic.file === resolved.file && touches(diagnostic)) add([diagnostic.code], fixesOf(resolved, diagnostic));
+  for (const failed of failedSteps(resolved, results)) {
+    if (!touches(failed.step)) continue;
+    add(['stale'], missingInvalidation(resolved, failed));
+    add(codesOf(failed), actualOutcome(resolved, failed));
+  }
+  return actions;
+}
+
+function* fixesOf(resolved: Resolved, diagnostic: Diagnostic): Iterable<Fix> {
+  if (diagnostic.code === 'uapi-missing') yield* generation(diagnostic, resolved);
+  yield* suggestion(diagnostic);
+  const fixer = FIXERS[diagnostic.code];
+  const context = fixer && fixContext(resolved);
+  if (context) yield* fixer(diagnostic, context);
+}
+
+/** The codes under which failures of a run are shown. */
+const codesOf = ({ step, runs }: StepRuns): readonly string[] => {
+  const failed = runs.find((r) => r.status === 'failed')!;
+  if (failed.detail.staleCause) return ['stale'];
+  if (failed.detail.hidden) return ['hidden'];
+  if (step.expect) return ['expectation'];
+  return [failed.outcome === 'fault' ? 'fault' : 'errno'];
+};

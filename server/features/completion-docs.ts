@@ -1,0 +1,115 @@
+import {
+  CHECKS,
+  ERRNO,
+  type Field,
+  findFormat,
+  findGeneration,
+  isErrno,
+  KNOWN_GENERATION_IDS,
+  locate,
+  SKIPS,
+  WIDEST_LIMITS,
+} from '../../engine/index.ts';
+import { CAP_REG, ECAP_REG } from '../../engine/models/vtd/caps.ts';
+import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
+import { FAULTS } from '../../engine/models/vtd/faults.ts';
+import { RULES } from '../language/rules/index.ts';
+import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
+
+/** The documentation behind an item's `docKey`, as Markdown; empty where nothing is known. */
+export function completionDoc(docKey: string): string {
+  const [kind, ...words] = docKey.split(' ');
+  return DOCS[kind ?? '']?.(words, docKey) ?? '';
+}
+
+const DOCS: Readonly<Record<string, (words: readonly string[], key: string) => string | undefined>> = {
+  text: (_words, key) => key.slice('text '.length),
+  keyword([place, word]) {
+    const known = keywordDoc(word ?? '', place as KeywordPlace);
+    return known && `\`${known.form}\`\n\n${known.doc}`;
+  },
+  generation([id]) {
+    const generation = findGeneration(id ?? '');
+    return generation ? `**${generation.title}**\n\n${generation.doc}` : KNOWN_GENERATION_IDS.get(id ?? '');
+  },
+  struct([id, name]) {
+    const struct = findGeneration(id ?? '')?.structs.get(name ?? '');
+    return struct && `**struct ${struct.name}** · ${struct.size} bytes\n\n${struct.doc}\n\n*${struct.source}*`;
+  },
+  field([id, name, path]) {
+    const struct = findGeneration(id ?? '')?.structs.get(name ?? '');
+    const found = struct && locate(struct, (path ?? '').split('.'));
+    return found && !('missing' in found) ? fieldDoc(found.field, found.path, found.offset) : undefined;
+  },
+  constant([id, name]) {
+    const constant = findGeneration(id ?? '')?.constants.get(name ?? '');
+    return (
+      constant &&
+      `**${constant.name}** = ${constant.value} (0x${constant.value.toString(16)})\n\n${constant.doc}\n\n*${constant.source}*`
+    );
+  },
+  ioctl([id, name]) {
+    const ioctl = findGeneration(id ?? '')?.ioctls.get(name ?? '');
+    return ioctl && `**${ioctl.name}** · 0x${ioctl.number.toString(16)}\n\n${ioctl.doc}\n\n*${ioctl.source}*`;
+  },
+  quirk([id, name]) {
+    const quirk = findGeneration(id ?? '')?.quirks.get(name ?? '');
+    return quirk && `**${quirk.name}**, ${quirk.on ? 'on' : 'off'} by default\n\n${quirk.doc}\n\n*${quirk.evidence}*`;
+  },
+  errno: ([name]) =>
+    name !== undefined && isErrno(name) ? `**${name}** (${ERRNO[name].code}): ${ERRNO[name].means}.` : undefined,
+  fault([name]) {
+    const fault = FAULTS.find((f) => f.name === name);
+    return fault && `**${fault.name}** (0x${fault.code.toString(16)})\n\n${fault.text}`;
+  },
+  rule([id]) {
+    const check = Object.values(CHECKS).find((c) => c.id === id);
+    const skip = Object.values(SKIPS).find((s) => s.id === id);
+    const rule = RULES.find((r) => r.id === id);
+    const lines = [
+      check && `**${check.errno}** from \`${check.at}\`: ${check.doc}`,
+      skip?.doc,
+      rule && `${rule.summary[0]!.toUpperCase()}${rule.summary.slice(1)}. ${rule.why}`,
+    ];
+    return lines.filter(Boolean).join('\n\n');
+  },
+  capability([name]) {
+    const field = [...CAP_REG.fields, ...ECAP_REG.fields].find((f) => f.name === name);
+    return (
+      field &&
+      `**${field.name}**, bit ${field.lo}${field.width === 1 ? '' : ` to ${field.lo + field.width - 1}`}\n\n${field.doc}`
+    );
+  },
+  command([name]) {
+    const descriptor = DESCRIPTORS.find((d) => d.name === name);
+    if (!descriptor) return undefined;
+    const fields = descriptor.fields.filter((f) => f.name !== 'TYPE').map((f) => `- \`${f.name}\`: ${f.doc}`);
+    return `**${descriptor.name}** (${descriptor.source})\n\n${descriptor.doc}\n\n${fields.join('\n')}`;
+  },
+  commandfield([command, name]) {
+    const field = DESCRIPTORS.find((d) => d.name === command)?.fields.find((f) => f.name === name);
+    return field && `**${field.name}** · ${field.width} bits\n\n${field.doc}`;
+  },
+  format([name]) {
+    const data = findFormat(name ?? '')?.make(WIDEST_LIMITS).data;
+    return data && `**${data.name}**: ${data.levels} levels, ${data.inputBits}-bit addresses (${data.source})`;
+  },
+  bit([format, attribute]) {
+    const flag = findFormat(format ?? '')
+      ?.make(WIDEST_LIMITS)
+      .data.flags.find((f) => f.attribute === attribute);
+    return flag && `**${flag.name}**: ${flag.doc}`;
+  },
+};
+
+function fieldDoc(field: Field, path: string, offset: number): string {
+  const facts = [
+    field.space && `Address space: ${field.space}${field.aligned ? `, a multiple of ${field.aligned}` : ''}`,
+    field.unit && `Unit: ${field.unit}`,
+    field.out && 'Written by the kernel',
+    field.flags && `Flags: ${field.flags.map((name) => `\`${name}\``).join(', ')}`,
+    field.oneOf && `One of: ${field.oneOf.map((name) => `\`${name}\``).join(', ')}`,
+  ].filter(Boolean);
+  const head = `**${path}** · \`${field.type}\` at byte ${offset}`;
+  return [head, field.doc, ...(facts.length > 0 ? [facts.map((fact) => `- ${fact}`).join('\n')] : [])].join('\n\n');
+}

@@ -1,0 +1,316 @@
+import { FORMATS, GENERATIONS, type Generation, MODELS } from '../../engine/index.ts';
+import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
+import type { Resolved } from '../language/resolve.ts';
+import { T } from '../language/scanner.ts';
+import { MACHINE_ITEMS, RESERVED } from '../language/words.ts';
+import { offerField } from './completion-fields.ts';
+import { type CompletionItem, Offers } from './completion-offers.ts';
+import { type Block, cursorPlace } from './completion-place.ts';
+import { Reader } from './completion-reader.ts';
+import { binding, mapping, offerLoop, offerStep } from './completion-steps.ts';
+
+export { completionDoc } from './completion-docs.ts';
+export type { CompletionItem, CompletionKind } from './completion-offers.ts';
+
+/** What may stand at an offset, legal things first. Works on the tokens in front of it, so the text may be broken. */
+export function complete(resolved: Resolved, offset: number): readonly CompletionItem[] {
+  const generation = resolved.scenarioFile?.generation ?? GENERATIONS.at(-1)!;
+  // A run such as `SFS.2` or `vfio-2020-07` is one word where an id is due, and several everywhere else.
+  const ids = itemsAt(resolved, offset, generation, true);
+  return ids.length > 0 ? ids : itemsAt(resolved, offset, generation, false);
+}
+
+function itemsAt(resolved: Resolved, offset: number, generation: Generation, ids: boolean): readonly CompletionItem[] {
+  const place = cursorPlace(resolved.sources[0]!.text, offset, generation, { ids });
+  if (!place) return [];
+  const offers = new Offers(resolved, generation, place, ids);
+  offerIn(offers, place.blocks.at(-1));
+  return offers.items;
+}
+
+function offerIn(offers: Offers, block: Block | undefined): void {
+  const r = new Reader(offers);
+  switch (block?.kind) {
+    case undefined:
+      offerDeclaration(r);
+      break;
+    case 'quirks':
+      offerQuirk(r);
+      break;
+    case 'machine':
+      offerMachineItem(r);
+      break;
+    case 'settings':
+      offerSetting(r, block.item);
+      break;
+    case 'mappings':
+      mapping(r, block.format, { isStep: false });
+      break;
+    case 'fields':
+      offerField(offers, block);
+      break;
+    case 'steps':
+      offerStep(r);
+      break;
+    case 'lanes':
+      if (r.end) offers.keywords(['lane'], 'option');
+      break;
+    case 'command':
+      offerCommandField(r, block.command);
+      break;
+    case 'values':
+      r.expression();
+      break;
+  }
+}
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: snippet placeholders
+const DECLARATIONS: Readonly<Record<string, string>> = {
+  uapi: 'uapi ',
+  include: 'include "$0"',
+  let: 'let ${1:NAME} = $0',
+  machine: 'machine {\n  $0\n}',
+  pagetable: 'pagetable ${1:gpt} ${2:x86-64} at ${3:0x1000_0000} {\n  $0\n}',
+  struct: 'struct ',
+  array: 'array ${1:name} of ${2:struct} {\n  { $0 }\n}',
+  raw: 'raw ${1:name} size ${2:64}',
+  scenario: 'scenario "${1:title}" {\n  $0\n}',
+};
+const ITEMS: Readonly<Record<string, string>> = {
+  container: 'container { type = ${1:VFIO_TYPE1_NESTING_IOMMU} }',
+  iommu: 'iommu vtd { $0 }',
+  device: 'device ${1:dev0} { $0 }',
+  ram: 'ram ${1:0} size ${2:2G} -> ${3:0x1_0000_0000}',
+};
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: snippet placeholders
+
+function offerDeclaration(r: Reader): void {
+  const { offers } = r;
+  const { generation, resolved } = offers;
+  if (r.end) {
+    const isFirst = resolved.sources[0]!.program.declarations.every(
+      (d) => d.kind !== 'uapi' || offers.place.offset <= d.end,
+    );
+    for (const word of RESERVED) {
+      const snippet = DECLARATIONS[word];
+      if (word === 'uapi' && !isFirst) continue;
+      const how = snippet === undefined ? {} : snippet.includes('$') ? { snippet } : { insert: snippet };
+      offers.keywords([word], 'declaration', { ...how, rank: word === 'uapi' ? 0 : 2 });
+    }
+    offers.kinds(generation.kinds.values(), { named: true, rank: 1 });
+    return;
+  }
+  const { word } = r;
+  r.next();
+  switch (word) {
+    case 'uapi':
+      if (r.end) offers.generations();
+      return;
+    case 'let':
+      binding(r);
+      return;
+    case 'pagetable':
+      offerPageTable(r);
+      return;
+    case 'scenario':
+      if (r.take(T.String)) {
+        if (r.end) offers.keywords(['for'], 'option');
+        else if (r.takeWord('for')) offerLoop(r);
+      }
+      return;
+    case 'struct':
+      if (r.end) offers.structs();
+      else {
+        const struct = r.word;
+        r.next();
+        offerHead(r, (s) => s === struct);
+      }
+      return;
+    case 'array':
+      if (r.end) return;
+      r.next();
+      if (r.end) offers.keywords(['of'], 'declaration', { rank: 0 });
+      else if (r.takeWord('of')) {
+        r.takeWord('struct');
+        if (r.end) offers.structs();
+      }
+      return;
+    case 'raw':
+      if (r.end) return;
+      r.next();
+      if (r.end) {
+        offers.keywords(['bytes'], 'expression', { rank: 1 });
+        offers.keywords(['size', 'mapped'], 'option', { rank: 1 });
+      } else if (r.takeWord('size') || r.takeWord('mapped')) r.expression();
+      return;
+    default: {
+      const kind = generation.kinds.get(word);
+      if (kind) offerHead(r, (s) => s === kind.struct);
+    }
+  }
+}
+
+/** `NAME [= BASE] [mapped N]`, behind the kind or struct of a payload. */
+function offerHead(r: Reader, fits: (struct: string) => boolean): void {
+  if (r.end) return;
+  r.next();
+  while (!r.end) {
+    if (r.take(T.Assign)) {
+      if (r.end) r.offers.payloads((struct) => struct !== undefined && fits(struct.name), 0);
+      r.next();
+    } else if (!r.takeWord('mapped') || r.expression({ prefer: 'sizeof' })) return;
+    if (r.end) return;
+  }
+  r.offers.keywords(['mapped'], 'option');
+}
+
+function offerPageTable(r: Reader): void {
+  const { offers } = r;
+  if (r.end) return;
+  r.next();
+  if (r.end) {
+    offers.formats(FORMATS.map(({ name }) => name));
+    return;
+  }
+  r.id();
+  while (!r.end) {
+    if (r.takeWord('at')) {
+      if (r.expression()) return;
+    } else if (r.takeWord('space')) {
+      if (r.end) {
+        offers.keywords(['gpa', 'hpa'], 'option', { rank: 0 });
+        return;
+      }
+      r.next();
+    } else return;
+  }
+  offers.keywords(['at'], 'option', { rank: 1 });
+  offers.keywords(['space'], 'declaration');
+}
+
+function offerQuirk(r: Reader): void {
+  const { offers } = r;
+  if (r.end) {
+    const uapi = offers.resolved.sources[0]!.program.declarations.find((d) => d.kind === 'uapi');
+    const given = new Set(
+      uapi?.quirks.map((q) =>
+        q.name.end < offers.place.offset || offers.place.offset < q.name.start ? q.name.text : '',
+      ),
+    );
+    for (const { name, on, doc } of offers.generation.quirks.values())
+      if (!given.has(name))
+        offers.add(name, 'setting', {
+          rank: 1,
+          detail: doc,
+          insert: offers.place.isFollowed ? name : `${name} = ${on ? 'off' : 'on'}`,
+          doc: `quirk ${offers.generation.id} ${name}`,
+        });
+    return;
+  }
+  r.next();
+  if (r.take(T.Assign) && r.end) offers.keywords(['on', 'off'], 'declaration', { rank: 0 });
+}
+
+function offerMachineItem(r: Reader): void {
+  const { offers } = r;
+  if (r.end) {
+    for (const item of MACHINE_ITEMS) {
+      const snippet = ITEMS[item];
+      offers.keywords([item], 'machine', snippet ? { snippet } : {});
+    }
+    offers.keywords(['haw'], 'machine', { insert: 'haw = ' });
+    return;
+  }
+  const { word } = r;
+  r.next();
+  if (word === 'iommu' && r.end) {
+    for (const { id, title } of MODELS)
+      offers.add(id, 'value', { rank: 0, detail: title, doc: `keyword machine ${id}` });
+  } else if (word === 'ram') offerRam(r);
+  else if (r.take(T.Assign)) r.expression();
+}
+
+/** `GPA size N -> HPA [page S]`. */
+function offerRam(r: Reader): void {
+  const { offers } = r;
+  if (r.expression()) return;
+  if (r.end) {
+    offers.keywords(['size'], 'mapping', { rank: 0 });
+    return;
+  }
+  if (!r.takeWord('size') || r.expression() || !r.take(T.Arrow) || r.expression()) return;
+  if (r.end) {
+    offers.keywords(['page'], 'mapping', { rank: 0 });
+    return;
+  }
+  if (r.takeWord('page') && r.end) for (const size of ['4K', '2M', '1G']) offers.add(size, 'value', { rank: 0 });
+}
+
+const SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  container: ['type'],
+  iommu: ['cap', 'ecap', 'haw'],
+  device: ['bdf', 'sid', 'pasid', 'ats', 'pri', 'group'],
+};
+
+function offerSetting(r: Reader, item: string): void {
+  const { offers } = r;
+  const { place } = offers;
+  r.take(T.Dot);
+  if (r.end) {
+    const given = settingsAround(offers);
+    const insert = (key: string): string => (place.isFollowed ? key : `${key} = `);
+    for (const key of SETTINGS[item] ?? [])
+      if (!given.has(key)) offers.keywords([key], 'machine', { insert: insert(key), rank: 1 });
+    if (item === 'iommu') offers.capabilities((name) => !given.has(name), insert);
+    return;
+  }
+  const key = r.word;
+  r.next();
+  if (!r.take(T.Assign)) return;
+  if (key === 'ats' || key === 'pri') {
+    if (r.end) for (const value of ['0', '1']) offers.add(value, 'value', { rank: 1 });
+  } else if (key === 'group') {
+    if (r.end)
+      for (const { group } of offers.resolved.scenarioFile?.machine.devices ?? [])
+        offers.add(group, 'value', { rank: 1, detail: 'group' });
+  } else if (key === 'type') {
+    const types = [...offers.generation.constants.values()].filter((c) => c.group === 'VFIO_IOMMU_TYPE');
+    const constants = types.map((c) => c.name).filter((name) => name.startsWith('VFIO_TYPE1'));
+    r.expression({}, () => offers.expression({ constants: constants.reverse() }));
+  } else r.expression();
+}
+
+/** Keys that the item around the cursor sets already. */
+function settingsAround({ resolved, place }: Offers): ReadonlySet<string> {
+  const given = new Set<string>();
+  for (const declaration of resolved.sources[0]!.program.declarations) {
+    if (declaration.kind !== 'machine') continue;
+    const item = declaration.items.find(({ start, end }) => start <= place.offset && place.offset <= end);
+    for (const { key } of item?.settings ?? [])
+      if (place.offset < key.start || key.end < place.offset) given.add(key.text);
+  }
+  return given;
+}
+
+function offerCommandField(r: Reader, command: string): void {
+  const { offers } = r;
+  const descriptor = DESCRIPTORS.find(({ name }) => name === command);
+  if (!descriptor) return;
+  r.take(T.Dot);
+  if (r.end) {
+    for (const field of descriptor.fields)
+      if (field.name !== 'TYPE')
+        offers.add(field.name, 'field', {
+          rank: 1,
+          detail: field.values ? Object.keys(field.values).join(' or ') : `${field.width} bits`,
+          insert: offers.place.isFollowed ? field.name : `${field.name} = `,
+          doc: `commandfield ${command} ${field.name}`,
+        });
+    return;
+  }
+  const field = descriptor.fields.find(({ name }) => name === r.word);
+  r.next();
+  if (!r.take(T.Assign)) return;
+  if (field?.values && r.end) for (const word of Object.keys(field.values)) offers.add(word, 'value', { rank: 1 });
+  else r.expression({ ...(field?.name === 'PASID' ? { prefer: 'pasids' } : {}) });
+}

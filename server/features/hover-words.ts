@@ -1,0 +1,131 @@
+import { encodePayload, evaluate, isErrno } from '../../engine/index.ts';
+import type { Span } from '../language/syntax.ts';
+import { isAt, isKnown, type Place, staticNames } from './hover-context.ts';
+import {
+  attributeMarkdown,
+  capabilityMarkdown,
+  commandMarkdown,
+  faultMarkdown,
+  formatMarkdown,
+  permissionsMarkdown,
+} from './hover-hardware.ts';
+import { code, paragraphs, prose } from './hover-markdown.ts';
+import { errnoMarkdown, generationMarkdown, quirkMarkdown, reasonMarkdown } from './hover-uapi.ts';
+import { numberText } from './hover-values.ts';
+import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
+
+/** A hover with the span that it is about, where that is more than the token. */
+export interface WordHover {
+  readonly markdown: string;
+  readonly span?: Span;
+}
+
+const just = (markdown: string | undefined, span?: Span): WordHover | undefined =>
+  markdown === undefined ? undefined : { markdown, ...(span ? { span } : {}) };
+
+/** Ids that are no names of the file: generations, quirks, formats, capabilities, commands, faults, errnos, reasons. */
+export function idHover(place: Place): WordHover | undefined {
+  const { declaration, steps, token } = place;
+  const step = steps.at(-1);
+  switch (declaration?.kind) {
+    case 'uapi': {
+      if (isAt(place, declaration.id)) return just(generationMarkdown(declaration.id.text), declaration.id);
+      const quirk = declaration.quirks.find(({ name }) => isAt(place, name));
+      const known = quirk && isKnown(place) ? place.generation.quirks.get(quirk.name.text) : undefined;
+      return known && isKnown(place) ? just(quirkMarkdown(known, place.file.quirks.get(known.name))) : undefined;
+    }
+    case 'pagetable':
+      if (isAt(place, declaration.format)) return just(formatMarkdown(declaration.format.text), declaration.format);
+      return mappingHover(place, declaration.format.text);
+    case 'machine':
+      return machineHover(place);
+  }
+  if (step?.kind === 'map' && isKnown(place))
+    return mappingHover(place, place.file.tables.get(step.table.text)?.node.format.text ?? '');
+  if ((step?.kind === 'protect' || step?.kind === 'host') && isAt(place, step.perms))
+    return just(permissionsMarkdown(token.text));
+  if (step?.kind === 'invalidate' && isAt(place, step.command)) return just(commandMarkdown(token.text));
+  return outcomeHover(place);
+}
+
+function mappingHover(place: Place, format: string): WordHover | undefined {
+  const { mapping, token } = place;
+  if (isAt(place, mapping?.perms)) return just(permissionsMarkdown(mapping!.perms!.text), mapping!.perms);
+  return mapping?.attributes.some((a) => isAt(place, a)) ? just(attributeMarkdown(format, token.text)) : undefined;
+}
+
+function machineHover(place: Place): WordHover | undefined {
+  const { item, token } = place;
+  if (item?.word.text !== 'iommu' || !isKnown(place)) return undefined;
+  return item.settings.some((s) => isAt(place, s.key))
+    ? just(capabilityMarkdown(token.text, place.file.machine))
+    : undefined;
+}
+
+/** Errnos, faults and reasons behind `expect`: their names are parts of the outcome without a span of their own. */
+function outcomeHover(place: Place): WordHover | undefined {
+  const { outcome, token } = place;
+  if (!outcome) return undefined;
+  const behind = outcome.start < token.start;
+  const tail = (name: string): Span => ({ start: outcome.end - name.length, end: outcome.end });
+  if (outcome.kind === 'fault' && behind && outcome.name !== undefined)
+    return just(faultMarkdown(outcome.name), tail(outcome.name));
+  if (outcome.kind === 'reason' && behind) return just(reasonMarkdown(outcome.rule), tail(outcome.rule));
+  if ((outcome.kind === 'errno' || outcome.kind === 'hidden') && isErrno(token.text))
+    return just(errnoMarkdown(token.text));
+  return undefined;
+}
+
+/** A word of the language itself. */
+export function keywordHover(place: Place): string | undefined {
+  const found = keywordDoc(place.token.text, ...placesOf(place));
+  if (!found) return undefined;
+  const doc = docOf(place);
+  const here = valueHere(place);
+  return paragraphs(
+    `**${found.word}** · ${code(found.form)}`,
+    found.doc,
+    here !== undefined && `Here: ${code(numberText(here))}`,
+    doc && prose(doc),
+  );
+}
+
+/** The value of the `sizeof` or `offsetof` whose word the token is. */
+function valueHere(place: Place): bigint | undefined {
+  const expr = place.exprs.at(-1);
+  if (!isKnown(place) || (expr?.kind !== 'sizeof' && expr?.kind !== 'offsetof') || expr.start !== place.token.start)
+    return undefined;
+  const names = staticNames(place);
+  const payload = place.payloads.at(-1);
+  const self = payload && encodePayload({ node: payload, file: place.resolved.file }, names).bytes.length;
+  const value = evaluate(expr, names.scope(self === undefined ? undefined : BigInt(self)));
+  return typeof value === 'bigint' ? value : undefined;
+}
+
+/** The doc comment of the declaration whose first word the token is. */
+function docOf({ declaration, token }: Place): string | undefined {
+  return declaration && 'doc' in declaration && declaration.start === token.start ? declaration.doc : undefined;
+}
+
+/** What the word may be at its place, the likeliest first. */
+function placesOf(place: Place): readonly KeywordPlace[] {
+  const { declaration, steps, outcome, mapping, exprs, token, assertion, item } = place;
+  const step = steps.at(-1);
+  // A name that is a whole expression is no keyword, except for the words that only expressions know.
+  const expr = exprs.at(-1);
+  if (expr?.kind === 'sizeof' || expr?.kind === 'offsetof') return ['expression', 'declaration'];
+  if (expr && expr.kind !== 'payload' && expr.kind !== 'binary') return ['expression'];
+  if (step) {
+    if (step.start === token.start) return ['step'];
+    if (outcome) return ['outcome'];
+    if (assertion) return ['assertion', 'option'];
+    if (step.expect && step.expect.start <= token.start) return ['step', 'outcome'];
+    if (mapping) return ['mapping', 'option'];
+    return step.kind === 'dma' || step.kind === 'host' ? ['option', 'step'] : ['option', 'declaration'];
+  }
+  if (!declaration) return ['declaration'];
+  if (declaration.start === token.start) return ['declaration'];
+  if (item) return ['machine', 'mapping', 'option'];
+  if (mapping) return ['mapping'];
+  return declaration.kind === 'machine' ? ['machine'] : ['declaration', 'option', 'expression'];
+}

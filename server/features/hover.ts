@@ -1,0 +1,55 @@
+import type { Resolved } from '../language/resolve.ts';
+import type { Span } from '../language/syntax.ts';
+import { chosenRun, explainResult, resultsAt } from './explain-result.ts';
+import { isKnown, type Place, placeAt } from './hover-context.ts';
+import { nameHover } from './hover-names.ts';
+import { numberHover } from './hover-number.ts';
+import { fieldHover } from './hover-payload.ts';
+import { idHover, keywordHover } from './hover-words.ts';
+import { indexLines } from './lines.ts';
+import type { ScenarioReport } from './run-file.ts';
+import { hasAccess } from './walk-replay.ts';
+import { walkOfStep } from './walk-text.ts';
+
+export interface Hover {
+  readonly span: Span;
+  readonly markdown: string;
+}
+
+/**
+ * What is known of the thing at an offset of the file itself, as Markdown. With `results` of the same text the first word
+ * of a step tells what the step did. Offsets in, plain data out; null where nothing is known.
+ */
+export function hover(resolved: Resolved, offset: number, results: readonly ScenarioReport[] = []): Hover | null {
+  const place = placeAt(resolved, offset);
+  if (!place) return null;
+  const { start, end } = place.token;
+  const span = { start, end };
+  // An id such as `x86-64` or `SFS.2` is made of several tokens.
+  const id = idHover(place);
+  if (id) return { span: id.span ?? span, markdown: id.markdown };
+  if (place.token.kind === 'number') return answer(numberHover(place), span);
+  if (place.token.kind !== 'word') return null;
+  const named = isKnown(place) ? (fieldHover(place) ?? nameHover(place)) : undefined;
+  if (named !== undefined) return answer(named, span);
+  const result = resultHover(place, results);
+  return answer([result, keywordHover(place)].filter(Boolean).join('\n\n---\n\n'), span);
+}
+
+const answer = (markdown: string | undefined, span: Span): Hover | null => (markdown ? { span, markdown } : null);
+
+/** What the step did whose first word the token is, with the walk of its access. */
+function resultHover(
+  { resolved, steps, declaration, token, source }: Place,
+  results: readonly ScenarioReport[],
+): string {
+  const step = steps.at(-1);
+  if (step?.start !== token.start || declaration?.kind !== 'scenario') return '';
+  const runs = resultsAt(results, step.start);
+  const chosen = chosenRun(runs);
+  if (!chosen) return '';
+  const lines = indexLines(source.text);
+  const choice = { scenario: chosen.scenario, run: chosen.result.run };
+  const walk = hasAccess(step) ? walkOfStep(resolved, declaration, step, lines, choice) : undefined;
+  return explainResult(runs, lines, walk && 'text' in walk ? walk.text : undefined);
+}

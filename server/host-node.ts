@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
+import { serve } from './lsp/connection.ts';
+import type { FromWorker, ToWorker } from './world/jobs.ts';
+import type { SpawnWorker } from './world/runner.ts';
+import { serveJobs } from './world/worker.ts';
+
+/** Put in place by the build. */
+declare const VSVA_VERSION: string;
+
+/** A scenario's memory is sparse; one that needs more than this is a slip. */
+const WORKER_HEAP_MB = 512;
+
+const spawnFrom = (main: string): SpawnWorker => (heard, ended) => {
+  const worker = new Worker(main, { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB }, argv: [] });
+  let why: string | undefined;
+  worker.on('message', heard);
+  worker.on('error', (error) => {
+    why = error.message;
+  });
+  worker.on('exit', (code) => ended(why ?? `exit code ${code}`));
+  // The server ends when its client does, whatever runs.
+  worker.unref();
+  return { post: (message) => worker.postMessage(message), terminate: () => void worker.terminate() };
+};
+
+function readFile(uri: string): string | { readonly problem: string } | undefined {
+  if (!uri.startsWith('file:')) return undefined;
+  try {
+    return readFileSync(fileURLToPath(uri), 'utf8');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { problem: code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a directory' : message };
+  }
+}
+
+/** In a process the language server, in a thread of it the worker that runs scenarios for it. `main` starts either. */
+export function start(main: string): void {
+  if (isMainThread)
+    serve(createConnection(ProposedFeatures.all), { read: readFile, spawn: spawnFrom(main), version: VSVA_VERSION });
+  else {
+    const heard = serveJobs((message: FromWorker) => parentPort!.postMessage(message));
+    parentPort!.on('message', (message: ToWorker) => heard(message));
+  }
+}

@@ -1,0 +1,58 @@
+import type { ClientCapabilities, InitializeParams } from 'vscode-languageserver';
+import { chooseEncoding, type Encoding } from './convert.ts';
+
+/** What the client can do, as far as it changes what the server does. */
+export interface Client {
+  readonly encoding: Encoding;
+  /** Asks for diagnostics; others are sent them. */
+  readonly pullsDiagnostics: boolean;
+  readonly refreshesDiagnostics: boolean;
+  readonly refreshesLenses: boolean;
+  readonly refreshesInlayHints: boolean;
+  readonly showsRelated: boolean;
+  readonly showsTags: boolean;
+  readonly nestsSymbols: boolean;
+  readonly literalActions: boolean;
+  readonly resolvesDocumentation: boolean;
+  readonly snippets: boolean;
+  /** Answers workspace/configuration; others say all in initializationOptions and notifications. */
+  readonly answersConfiguration: boolean;
+  readonly registersConfiguration: boolean;
+  readonly registersWatchers: boolean;
+  /** Has no commands of its own: lenses are answered by the server. */
+  readonly needsCommands: boolean;
+  /** Wants results as inlay hints: it does not know the notification for them. */
+  readonly wantsInlayHints: boolean;
+  /** Reads files for the server that are not on its disk. */
+  readonly readsFiles: boolean;
+}
+
+export function clientOf(params: InitializeParams): Client {
+  const capabilities: ClientCapabilities = params.capabilities ?? {};
+  const { textDocument, workspace, general } = capabilities;
+  const options = (params.initializationOptions ?? {}) as {
+    readonly inlayHints?: unknown;
+    readonly readFiles?: unknown;
+  };
+  const shown = textDocument?.diagnostic ?? textDocument?.publishDiagnostics;
+  return {
+    encoding: chooseEncoding(general?.positionEncodings),
+    pullsDiagnostics: textDocument?.diagnostic !== undefined,
+    refreshesDiagnostics: workspace?.diagnostics?.refreshSupport === true,
+    refreshesLenses: workspace?.codeLens?.refreshSupport === true,
+    refreshesInlayHints: workspace?.inlayHint?.refreshSupport === true,
+    showsRelated: (shown?.relatedInformation ?? textDocument?.publishDiagnostics?.relatedInformation) === true,
+    showsTags: (shown?.tagSupport ?? textDocument?.publishDiagnostics?.tagSupport) !== undefined,
+    nestsSymbols: textDocument?.documentSymbol?.hierarchicalDocumentSymbolSupport === true,
+    literalActions: textDocument?.codeAction?.codeActionLiteralSupport !== undefined,
+    resolvesDocumentation:
+      textDocument?.completion?.completionItem?.resolveSupport?.properties.includes('documentation') === true,
+    snippets: textDocument?.completion?.completionItem?.snippetSupport === true,
+    answersConfiguration: workspace?.configuration === true,
+    registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
+    registersWatchers: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
+    needsCommands: workspace?.executeCommand?.dynamicRegistration !== true,
+    wantsInlayHints: options.inlayHints === true,
+    readsFiles: options.readFiles === true,
+  };
+}

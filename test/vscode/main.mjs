@@ -1,0 +1,23 @@
+// One run of one suite: `main.mjs sources [dies] | package FILE | web | ui`. Exits with 0 only when it passed.
+import { join, resolve } from 'node:path';
+import { executable, runPackage, runSources, runWeb } from './run-tests.mjs';
+import { runUi } from './ui.mjs';
+
+const [what, argument] = process.argv.slice(2);
+const RUNS = {
+  sources: async () =>
+    argument === 'dies'
+      ? runSources(await executable(), { suite: join(import.meta.dirname, '../../dist/test-vscode/dies.cjs') })
+      : runSources(await executable()),
+  package: async () => runPackage(await executable(), resolve(argument)),
+  web: runWeb,
+  ui: runUi,
+};
+
+try {
+  await RUNS[what]();
+  process.exit(0);
+} catch (error) {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  process.exit(1);
+}
