@@ -56,7 +56,7 @@ export class LiveResults {
   /** The document is at `version` now; a change of line ends alone comes without edits and outdates nothing. */
   edited(uri: string, version: number, edits: readonly LineEdit[]): void {
     const entry = this.#entries.get(uri) ?? NOTHING;
-    if (edits.length === 0 && version <= Math.max(entry.version, entry.edits.at(-1)?.version ?? version)) return;
+    if (edits.length === 0 && version <= Math.max(entry.version, entry.edits.at(-1)?.version ?? -1)) return;
     const moved = shiftAll(entry.scenarios, edits);
     this.#entries.set(uri, {
       ...entry,

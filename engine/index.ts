@@ -8,6 +8,8 @@ export { SKIPS } from './host/intel/checks.ts';
 export { SUPPORTED as SUPPORTED_INVALIDATIONS } from './host/intel/sva-invalidate.ts';
 export { CHECKS } from './host/vfio-type1/checks.ts';
 export { MODELS, modelById } from './models/index.ts';
+export { fieldOf as descriptorField } from './models/vtd/bit-layout.ts';
+export { descriptorByName } from './models/vtd/descriptors.ts';
 export * from './pagetable/index.ts';
 export * from './scenario/evaluate.ts';
 export * from './scenario/expect.ts';

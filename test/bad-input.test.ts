@@ -146,7 +146,7 @@ describe('addresses that lead nowhere', () => {
 describe('machines that cannot be', () => {
   const cases: readonly [string, RegExp][] = [
     ['device dev0 { pri = 1 }', /pri = 1 needs ats = 1/],
-    ['iommu vtd { FSTS = 0 }', /no hardware reports this: NEST is 1, but it needs FSTS/],
+    ['iommu vtd { NEST = 1, FSTS = 0 }', /no hardware reports this: NEST is 1, but it needs FSTS/],
     ['iommu vtd { PSS = 40 }', /40 does not fit PSS|PSS is 40/],
     ['iommu vtd { haw = 99 }', /haw/],
     ['iommu vtd { NESTING = 1 }', /the VT-d unit has no NESTING/],

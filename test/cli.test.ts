@@ -1,16 +1,6 @@
 /** The built command line from the outside: what it prints where, and how it ends. */
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -192,7 +182,7 @@ scenario "a PASID" {
                 { line: 5, kind: 'submit', status: 'passed', outcome: 'ok', message: '', detail: { returns: '0x3' } },
                 {
                   line: 6,
-                  kind: 'assert',
+                  kind: 'expect',
                   status: 'failed',
                   outcome: 'error',
                   message: expect.any(String),

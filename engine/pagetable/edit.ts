@@ -1,4 +1,4 @@
-import { hex } from '../base/text.ts';
+import { hex, sizeText } from '../base/text.ts';
 import type { PhysMem } from '../memory/phys-mem.ts';
 import { entryAddress, entryKind, levelSpan, relevel } from './describe.ts';
 import { bulkTables } from './fill.ts';
@@ -80,24 +80,37 @@ export class PageTable {
     this.#tables = new Tables(format, memory, allocate);
   }
 
+  /** Why a mapping cannot be written whatever the table holds, or undefined. */
+  misfit({ ia, oa, size, page }: Mapping): string | undefined {
+    const { format } = this;
+    const level = this.#levelOf(page);
+    if (level === undefined || ((format.leafLevels >>> level) & 1) === 0)
+      return `${format.name} has no leaves of ${sizeText(page)}`;
+    const beyond = format.data.addressMask + levelSpan(format, 0);
+    if (oa < 0n || beyond < oa + size) return `output address ${hex(oa)} is wider than the address field`;
+    if (BigInt(VISIT_LIMIT) < size / page) return TOO_MUCH;
+    return (
+      this.#tables.misfit(ia, size, page) ?? (oa % page === 0n ? undefined : unaligned('output address', oa, page))
+    );
+  }
+
+  #levelOf(page: bigint): number | undefined {
+    const { format } = this;
+    return Array.from({ length: format.levels }, (_, at) => at).find((at) => levelSpan(format, at) === page);
+  }
+
   /** Maps a range. What was mapped there is replaced; a larger leaf is split first and a table under a large leaf dropped. */
   map(mapping: Mapping): EditResult {
+    const misfit = this.misfit(mapping);
+    if (misfit !== undefined) return problem(misfit);
     const { format } = this;
     const { ia, oa, size, page } = mapping;
-    const level = Array.from({ length: format.levels }, (_, at) => at).find((at) => levelSpan(format, at) === page);
-    if (level === undefined || ((format.leafLevels >>> level) & 1) === 0)
-      return problem(`${format.name} has no leaves of ${hex(page)} bytes here`);
-    const beyond = format.data.addressMask + levelSpan(format, 0);
-    if (oa < 0n || beyond < oa + size) return problem(`output address ${hex(oa)} is wider than the address field`);
-    const misfit =
-      this.#tables.misfit(ia, size, page) ?? (oa % page === 0n ? undefined : unaligned('output address', oa, page));
-    if (misfit !== undefined) return problem(misfit);
+    const level = this.#levelOf(page)!;
 
     const { newLeaf, attributes } = format.data;
     const asked = (mapping.set ?? 0n) | (mapping.global ? (attributes.global ?? 0n) : 0n);
     // The attributes are placed as in a page, whose level is 0; a large leaf may keep them elsewhere.
     const leaf = relevel(format, 0, level, this.#withRights(newLeaf[0]!, mapping)) | relevel(format, 0, level, asked);
-    if (BigInt(VISIT_LIMIT) < size / page) return problem(TOO_MUCH);
     const first = this.#tables.decoded(ia);
     const job = newJob(leaf & format.data.rights.execute.granted, (same) => same, level);
     return done(job, this.#fill(this.root, format.levels - 1, first, first + size - 1n, oa | leaf, job));

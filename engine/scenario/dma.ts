@@ -1,9 +1,9 @@
-import { hex, sizeText } from '../base/text.ts';
+import { hex, hexGrouped, sizeText } from '../base/text.ts';
 import { faultByCode } from '../models/vtd/faults.ts';
 import { Access } from '../models/vtd/tables.ts';
 import { Hit, Kind, Request, Stale, type Translation } from '../models/vtd/translation.ts';
 import { getUint, putUint } from '../uapi/index.ts';
-import { isNoValue, type Value } from './evaluate.ts';
+import { fits, isNoValue, type Value } from './evaluate.ts';
 import type { Happened } from './expect.ts';
 import type { DeviceConfig } from './machine-config.ts';
 import type { DmaStep } from './program.ts';
@@ -149,8 +149,10 @@ function writeData(
   const value: Value | ReturnType<Session['evaluate']> = session.evaluate(step.value);
   if (isNoValue(value)) return { problem: value.message };
   if (value instanceof Uint8Array) bytes.set(value.subarray(0, size));
-  else if (typeof value === 'bigint') putUint(bytes, 0, Math.min(8, size), value);
-  else return { problem: 'a number or bytes are wanted' };
+  else if (typeof value === 'bigint') {
+    if (!fits(value, size * 8)) return { problem: `${hexGrouped(value)} does not fit an access of ${size} bytes` };
+    putUint(bytes, 0, Math.min(8, size), value);
+  } else return { problem: 'a number or bytes are wanted' };
   return { bytes };
 }
 

@@ -64,6 +64,8 @@ function judgeGroup(group: readonly Outcome[], happened: Happened, scope: Scope,
   const names = (...kinds: Outcome['kind'][]): boolean => group.some((o) => kinds.includes(o.kind));
   if (names('any')) return PASSED;
   const { outcome, detail } = happened;
+  if (detail.commandError && !names('error'))
+    return failed(`command error ${detail.commandError}: ${detail.commandErrorText}`);
   if (detail.hidden && !names('hidden')) return failed(hiddenText(detail));
   if (detail.stale && outcome !== 'fault' && !names('stale')) return failed(staleText(detail));
   if (names('ok', 'errno', 'fault', 'request', 'returns', 'hidden', 'reason', 'stall', 'error')) return PASSED;
@@ -88,7 +90,7 @@ function judgeOutcome(
     case 'any':
       return PASSED;
     case 'ok':
-      if (outcome === 'fault' || outcome === 'request' || isErrno(outcome)) return instead('ok');
+      if (outcome === 'fault' || outcome === 'request' || isErrno(outcome) || detail.commandError) return instead('ok');
       return detail.hidden && !group.some((o) => o.kind === 'hidden') ? failed(hiddenText(detail)) : PASSED;
     case 'errno':
       return outcome === wanted.name ? PASSED : instead(wanted.name);
@@ -130,7 +132,7 @@ function judgeOutcome(
     case 'issued':
       return sameCommands(wanted.commands, detail.issued ?? [], scope, instead);
     case 'error':
-      return instead(`command error ${wanted.name}`);
+      return detail.commandError === wanted.name ? PASSED : instead(`command error ${wanted.name}`);
     case 'reason':
       return detail.reason === wanted.rule ? PASSED : instead(`reason ${wanted.rule}`);
     case 'field':
@@ -285,6 +287,7 @@ export function summary(happened: Happened): string {
   if (outcome === 'request') return 'a page request';
   if (outcome === 'interrupt') return 'an interrupt message, which is not translated';
   if (detail.hidden) return hiddenText(detail);
+  if (detail.commandError) return `command error ${detail.commandError}: ${detail.commandErrorText}`;
   return detail.returns !== undefined && detail.returns !== 0n
     ? `${outcome} (returned ${hexGrouped(BigInt.asUintN(64, detail.returns))})`
     : outcome;

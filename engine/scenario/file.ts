@@ -4,7 +4,15 @@ import { nearest } from '../base/text.ts';
 import { type Generation, getUint, locate } from '../uapi/index.ts';
 import { evaluate, isNoValue, later, type NoValue, type Scope, type Value } from './evaluate.ts';
 import type { MachineConfig } from './machine-config.ts';
-import { type Declared, encodePayload, type Image, isNoStruct, type PayloadContext, structOf } from './payload.ts';
+import {
+  type Declared,
+  encodePayload,
+  type Image,
+  isNoStruct,
+  type PayloadContext,
+  sizeOfPayload,
+  structOf,
+} from './payload.ts';
 import type { LetDecl, PageTableDecl, Payload, ScenarioDecl } from './program.ts';
 
 /** A file and what it includes, with every name resolved to its declaration: what checks read and the runner runs. */
@@ -45,6 +53,8 @@ export interface LiveNames {
   payloadBytes(declared: Declared<Payload>): Uint8Array | undefined;
   addressOf(declared: Declared<Payload>): bigint | NoValue;
   register(object: Name, path: readonly Name[]): Value | NoValue | undefined;
+  /** A page table's root was asked for. */
+  tableUsed(name: string): void;
 }
 
 /**
@@ -59,6 +69,8 @@ export class Names implements PayloadContext {
   readonly #live: LiveNames | undefined;
   readonly #runtime: ReadonlySet<string>;
   readonly #letting = new Set<string>();
+  /** Payloads that are being filled in because one of their fields was asked for. */
+  readonly #encoding = new Set<Payload>();
   #plain: Scope | undefined;
   /** Scopes by the size of the payload; few sizes exist. */
   readonly #sized = new Map<bigint, Scope>();
@@ -201,7 +213,10 @@ export class Names implements PayloadContext {
     if (payload) return this.#payloadField(payload, path);
     const table = this.file.tables.get(object.text);
     if (table) {
-      if (path.length === 1 && path[0]!.text === 'root') return evaluate(table.node.root, this.scope());
+      if (path.length === 1 && path[0]!.text === 'root') {
+        this.#live?.tableUsed(object.text);
+        return evaluate(table.node.root, this.scope());
+      }
       return {
         noValue: 'mistake',
         code: 'unknown-field',
@@ -234,7 +249,14 @@ export class Names implements PayloadContext {
   }
 
   #encode(declared: Declared<Payload>): Uint8Array | NoValue {
+    const at = declared.node.name ?? declared.node.word;
+    if (this.#encoding.has(declared.node))
+      return { noValue: 'mistake', code: 'payload-cycle', message: `a field of ${at.text} depends on itself`, at };
+    this.#encoding.add(declared.node);
     const image: Image = encodePayload(declared, this);
+    this.#encoding.delete(declared.node);
+    const cycle = image.troubles.find((trouble) => trouble.code === 'payload-cycle');
+    if (cycle) return { noValue: 'mistake', code: cycle.code, message: cycle.message, at };
     return image.later[0] ?? image.bytes;
   }
 
@@ -264,7 +286,7 @@ export class Names implements PayloadContext {
 
   #sizeOf(name: string): bigint | NoValue | undefined {
     const declared = this.file.payloads.get(name);
-    return declared && BigInt(encodePayload(declared, this).bytes.length);
+    return declared && sizeOfPayload(declared, this);
   }
 }
 

@@ -40,7 +40,11 @@ export function invalidate(session: Session, step: InvalidateStep): Happened {
   const words = encodeDescriptor(descriptor.name, values);
   session.noteInvalidation(words);
   const result = session.machine.unit.invalidate(words);
-  if (!result.ok) return problem(`${result.error}: ${result.why}`);
+  if (!result.ok)
+    return {
+      outcome: 'ok',
+      detail: { issued: [words], commandError: result.error ?? 'IQE', commandErrorText: result.why ?? '' },
+    };
   const { context, pasid, iotlb, deviceTlb } = result.removed;
   const removed = [
     context && `${context} context`,

@@ -104,6 +104,48 @@ export function encodePayload(declared: Declared<Payload>, context: PayloadConte
 const NONE: readonly never[] = Object.freeze([]);
 const NO_BYTES = new Uint8Array(0);
 
+/**
+ * Bytes of a payload, from its shape alone: only its struct and what its flexible `data` embeds matter, so that a payload
+ * may ask for its own size by name.
+ */
+export function sizeOfPayload(declared: Declared<Payload>, context: PayloadContext, depth = 0): bigint | NoValue {
+  const { node, file } = declared;
+  const at = node.name ?? node.word;
+  if (MAX_DEPTH < depth)
+    return { noValue: 'mistake', code: 'payload-cycle', message: `${at.text} contains itself`, at };
+  const struct = structOf(node, context.generation);
+  if (node.word.text === 'raw' || struct === undefined || isNoStruct(struct))
+    return BigInt(encodePayload(declared, context, depth).bytes.length);
+  if (node.elements) return BigInt(struct.size * node.elements.length);
+  const flexible = struct.fields.find((f) => f.kind === 'flex');
+  if (!flexible) return BigInt(struct.size);
+  let init: FieldInit | undefined;
+  for (let next: Declared<Payload> | undefined = declared, n = 0; next && !init && n <= MAX_BASES; n++) {
+    init = next.node.fields.findLast((f) => names(f, flexible));
+    next = next.node.base && context.payload(next.node.base.text);
+  }
+  const data = init?.value && dataSize(init.value, flexible, file, context, depth);
+  if (data !== undefined && typeof data !== 'bigint') return data;
+  const size = BigInt(flexible.offset) + (data ?? 0n);
+  return size < BigInt(struct.size) ? BigInt(struct.size) : size;
+}
+
+function dataSize(
+  expr: Expr,
+  field: Field,
+  file: string,
+  context: PayloadContext,
+  depth: number,
+): bigint | NoValue | undefined {
+  if (expr.kind === 'payload') return sizeOfPayload({ node: expr.payload, file }, context, depth + 1);
+  const carried = expr.kind === 'name' ? context.payload(expr.name) : undefined;
+  if (carried) return sizeOfPayload(carried, context, depth + 1);
+  const value = evaluate(expr, context.scope(undefined, file));
+  if (isNoValue(value)) return value;
+  if (value instanceof Uint8Array) return BigInt(value.length);
+  return Array.isArray(value) ? BigInt(value.length * field.element) : undefined;
+}
+
 const names = (init: FieldInit, field: Field): boolean => init.path.length === 1 && init.path[0]!.text === field.name;
 
 /** The paths of all values that payloads give, nested ones included. */

@@ -57,6 +57,10 @@ export interface Detail {
   /** The fault record as logged. */
   event?: readonly bigint[];
   issued?: readonly (readonly bigint[])[];
+  /** The command error that a hardware command raised: `IQE`. */
+  commandError?: string;
+  /** Why it did. */
+  commandErrorText?: string;
   /** Kernel log lines and side effects. */
   notes?: readonly string[];
   /** Pieces of an access that crossed a page, when there was more than one. */

@@ -74,7 +74,7 @@ export function* startScenario(
   const runner = new Runner(session, options);
   const end = yield* runner.steps(scenario.steps);
   session.machine.scrap();
-  const trouble = session.troubles[0];
+  const trouble = session.trouble();
   const failed = runner.failed || end !== undefined || trouble !== undefined;
   return {
     name,

@@ -8,7 +8,7 @@ import { evaluate, integer, isNoValue, type NoValue, type Scope, type Value } fr
 import type { Expr } from './expr.ts';
 import { type Bound, fieldOf, Names, type ScenarioFile } from './file.ts';
 import { Machine } from './machine.ts';
-import { type Declared, encodePayload, type Image } from './payload.ts';
+import { type Declared, encodePayload, type Image, isNoStruct, sizeOfPayload, structOf } from './payload.ts';
 import type { Mapping, PageTableDecl, Payload } from './program.ts';
 import type { StepRef } from './result.ts';
 
@@ -35,7 +35,7 @@ export interface GuestTable {
 interface LaidTables {
   readonly pages: readonly { readonly hpa: bigint; readonly words: Int32Array }[];
   readonly ends: ReadonlyMap<string, bigint>;
-  readonly troubles: readonly string[];
+  readonly troubles: ReadonlyMap<string, string>;
 }
 
 const laidTables = new WeakMap<ScenarioFile, LaidTables>();
@@ -55,8 +55,9 @@ export class Session {
   readonly reused: { readonly from: bigint; readonly to: bigint }[] = [];
   /** Invalidation commands as the kernel issued them, for reports of what missed. */
   readonly invalidations: (Happening & { readonly what: string })[] = [];
-  /** Why a page table could not be written. */
-  readonly troubles: string[] = [];
+  /** Why page tables could not be written, by table; told when a scenario uses one of them. */
+  readonly #tableTroubles = new Map<string, string>();
+  readonly #tablesUsed = new Set<string>();
   readonly #machine: Machine | undefined;
   /** Accesses of devices with ATS, with the page requests they leave behind. */
   readonly #deviceAccess: DeviceAccess | undefined;
@@ -75,6 +76,7 @@ export class Session {
       payloadBytes: (declared) => this.#payloadBytes(declared),
       addressOf: (declared) => this.#addressOf(declared),
       register: (object, path) => this.#register(object, path),
+      tableUsed: (name) => this.#tablesUsed.add(name),
     });
     if (mode === 'values only') return;
     this.#machine = new Machine(file.machine, file.generation.id, file.quirks);
@@ -109,6 +111,19 @@ export class Session {
   /** The step that ran at a time. */
   stepAt(time: number): StepRef | undefined {
     return this.#steps[time];
+  }
+
+  /** A page table that the scenario uses, by its name. */
+  useTable(name: string): GuestTable | undefined {
+    this.#tablesUsed.add(name);
+    return this.tables.get(name);
+  }
+
+  /** What is wrong with a page table that the scenario has used. */
+  trouble(): string | undefined {
+    for (const [name, trouble] of this.#tableTroubles)
+      if (this.#tablesUsed.has(name)) return `the page table ${name} could not be written: ${trouble}`;
+    return undefined;
   }
 
   noteInvalidation(words: readonly bigint[]): void {
@@ -214,6 +229,15 @@ export class Session {
   #addressOf(declared: Declared<Payload>): bigint | NoValue {
     const known = this.#buffers.get(declared.node);
     if (known) return known.address;
+    // The address is there before the bytes, so that a payload may point at itself.
+    const size = sizeOfPayload(declared, this.names);
+    if (isNoValue(size)) return size;
+    const struct = structOf(declared.node, this.file.generation);
+    this.#buffers.set(declared.node, {
+      address: this.machine.user.place(new Uint8Array(Number(size))),
+      size: Number(size),
+      struct: declared.node.elements || isNoStruct(struct) ? undefined : struct,
+    });
     const submitted = this.#submitted;
     const placed = this.place(declared, undefined);
     this.#submitted = submitted;
@@ -245,18 +269,18 @@ export class Session {
     const { mem } = this.machine;
     if (known) {
       for (const { hpa, words } of known.pages) mem.putPage(hpa, words);
-      this.troubles.push(...known.troubles);
+      for (const [name, trouble] of known.troubles) this.#tableTroubles.set(name, trouble);
       return;
     }
     for (const [name, guest] of this.tables) {
       for (const mapping of guest.decl.mappings) {
         const problem = this.map(guest, mapping);
-        if (problem) this.troubles.push(`${name}: ${problem}`);
+        if (problem) this.#tableTroubles.set(name, problem);
       }
     }
     const ends = new Map([...this.tables].map(([name, guest]) => [name, guest.end]));
     const pages = [...this.#tablePages].map((hpa) => ({ hpa, words: mem.copyPage(hpa) }));
-    laidTables.set(this.file, { pages, ends, troubles: [...this.troubles] });
+    laidTables.set(this.file, { pages, ends, troubles: new Map(this.#tableTroubles) });
     this.#tablePages.clear();
   }
 
@@ -264,7 +288,8 @@ export class Session {
     const choice = findFormat(node.format.text);
     const root = this.integer(node.root);
     if (!choice || isNoValue(root)) return;
-    const format = choice.make(this.machine.limits);
+    // The guest writes what it likes; what the hardware makes of it is the walk's business.
+    const format = choice.make({ ...this.machine.limits, oneGig: true, twoMeg: true });
     const inHost = node.space?.text === 'hpa';
     const { mem, guest: guestMemory } = this.machine;
     const target = inHost ? mem : guestMemory;
@@ -309,7 +334,8 @@ export class Session {
         return `${attribute.text} is not a bit of ${guest.format.name}; it has ${Object.keys(guest.format.data.attributes).join(', ')}`;
       set |= bits;
     }
-    const result = guest.table.map({ ia, oa, size, page, set, ...rightsOf(mapping.perms?.text) });
+    const rights = rightsOf(mapping.perms?.text, stageOf(guest.decl.format.text));
+    const result = guest.table.map({ ia, oa, size, page, set, ...rights });
     return result.ok ? undefined : result.problem;
   }
 }
@@ -329,8 +355,13 @@ export function describeCommand(words: readonly bigint[]): string {
   return `${[descriptor.name, granularity].filter(Boolean).join(' ')}${text.length > 0 ? `: ${text.join(', ')}` : ''}`;
 }
 
+export const stageOf = (format: string): 1 | 2 => findFormat(format)?.stage ?? 1;
+
 /** What letters grant: default `rw` for users; `p` takes the user bit away. */
-export function rightsOf(perms = 'rw'): {
+export function rightsOf(
+  perms = 'rw',
+  stage: 1 | 2 = 1,
+): {
   read: boolean;
   write: boolean;
   execute: boolean;
@@ -339,7 +370,8 @@ export function rightsOf(perms = 'rw'): {
 } {
   const has = (letter: string): boolean => perms.includes(letter);
   return {
-    read: has('r') || has('w') || has('x'),
+    // Stage 1 has no page that can be written but not read; stage 2 has.
+    read: has('r') || (stage === 1 && (has('w') || has('x'))),
     write: has('w'),
     execute: has('x'),
     user: !has('p'),

@@ -1,10 +1,10 @@
 import { errnoName } from '../base/errno.ts';
-import { hexGrouped } from '../base/text.ts';
+import { count, hexGrouped } from '../base/text.ts';
 import { type CallResult, FailPoints } from '../host/check.ts';
 import { isProblem, type Problem } from '../host/kernel.ts';
 import { getUint, putUint, type Struct, walkFields } from '../uapi/index.ts';
 import { dma, isCached } from './dma.ts';
-import { isNoValue, type NoValue } from './evaluate.ts';
+import { fits, isNoValue, type NoValue } from './evaluate.ts';
 import type { Happened } from './expect.ts';
 import type { Expr } from './expr.ts';
 import { invalidate } from './invalidate.ts';
@@ -20,7 +20,7 @@ import type {
   WriteStep,
 } from './program.ts';
 import type { Detail } from './result.ts';
-import { type Buffer, rightsOf, type Session, u64 } from './session.ts';
+import { type Buffer, rightsOf, type Session, stageOf, u64 } from './session.ts';
 
 const PAGE = 0x1000n;
 
@@ -186,7 +186,7 @@ function editTable(
   name: string,
   edit: (guest: NonNullable<ReturnType<Session['tables']['get']>>) => string | undefined,
 ): Happened {
-  const guest = session.tables.get(name);
+  const guest = session.useTable(name);
   if (!guest) return problem(`no page table is called ${name}`);
   const wrong = edit(guest);
   return wrong === undefined ? plain() : problem(wrong);
@@ -205,7 +205,7 @@ function editRange(session: Session, step: Extract<Step, { kind: 'unmap' | 'prot
     const result =
       step.kind === 'unmap'
         ? guest.table.unmap(from, size)
-        : guest.table.protect(from, size, rightsOf(step.perms.text));
+        : guest.table.protect(from, size, rightsOf(step.perms.text, stageOf(guest.decl.format.text)));
     if (!result.ok) return result.problem;
     changed = result.changed;
     return undefined;
@@ -222,7 +222,7 @@ function host(session: Session, step: HostStep): Happened {
   const { kernel } = session.machine;
   if (step.op === 'unmap') return fromCall(session, kernel.hostUnmap(gpa, size));
   if (step.op === 'protect') {
-    const rights = rightsOf(step.perms?.text);
+    const rights = rightsOf(step.perms?.text, 2);
     return fromCall(session, kernel.hostProtect(gpa, size, rights.read, rights.write));
   }
   const result = kernel.hostMap(gpa, to!, size);
@@ -254,6 +254,8 @@ function write(session: Session, step: WriteStep): Happened {
   let bytes: Uint8Array;
   if (value instanceof Uint8Array) bytes = value;
   else if (words?.every((w) => typeof w === 'bigint')) {
+    const wide = words.find((w) => !fits(w as bigint, width * 8));
+    if (wide !== undefined) return problem(`${hexGrouped(wide as bigint)} does not fit ${width * 8} bits`);
     bytes = new Uint8Array(words.length * width);
     for (const [i, w] of words.entries()) putUint(bytes, i * width, width, w as bigint);
   } else return problem('a number, a list of numbers or bytes are wanted');
@@ -319,7 +321,7 @@ function assertion(session: Session, step: AssertStep): Happened {
     const wanted = session.integer(claim.count);
     if (isNoValue(wanted)) return noValue(wanted);
     const found = session.faultsLogged();
-    return wanted === BigInt(found) ? plain() : problem(`expected ${wanted} faults, ${found} were logged`);
+    return wanted === BigInt(found) ? plain() : problem(`expected ${count(wanted, 'fault')}, ${found} logged`);
   }
   const device = session.machine.config.devices.find((d) => d.name === claim.device.text);
   if (!device) return problem(`the machine has no device ${claim.device.text}`);

@@ -29,18 +29,13 @@ export function codeActions(
   results: readonly ScenarioReport[] = [],
 ): readonly CodeAction[] {
   const touches = ({ start, end }: Span): boolean => start <= range.end && range.start <= end;
-  const actions: CodeAction[] = [];
+  const actions = new Map<string, CodeAction>();
   const add = (codes: readonly string[], fixes: Iterable<Fix>): void => {
     for (const { title, edits, isPreferred } of fixes) {
-      const same = actions.some((a) => a.title === title && JSON.stringify(a.edits) === JSON.stringify(edits));
-      if (!same)
-        actions.push({
-          title,
-          kind: 'quickfix',
-          diagnosticCodes: codes,
-          edits,
-          ...(isPreferred ? { isPreferred } : {}),
-        });
+      // One mistake may be found by several rules, which all want the same.
+      const key = JSON.stringify([title, edits]);
+      const diagnosticCodes = [...new Set([...(actions.get(key)?.diagnosticCodes ?? []), ...codes])];
+      actions.set(key, { title, kind: 'quickfix', diagnosticCodes, edits, ...(isPreferred ? { isPreferred } : {}) });
     }
   };
   for (const diagnostic of diagnostics)
@@ -50,7 +45,7 @@ export function codeActions(
     add(['stale'], missingInvalidation(resolved, failed));
     add(codesOf(failed), actualOutcome(resolved, failed));
   }
-  return actions;
+  return [...actions.values()];
 }
 
 function* fixesOf(resolved: Resolved, diagnostic: Diagnostic): Iterable<Fix> {

@@ -203,12 +203,11 @@ export class Offers {
     return lines.join('');
   }
 
-  payloads(fits: (struct: Struct | undefined, word: string) => boolean, rank: number, prefix = ''): void {
+  payloads(fits: (struct: Struct | undefined) => boolean, rank: number): void {
     for (const [name, { node, file }] of this.resolved.scenarioFile?.payloads ?? []) {
       const struct = this.structNamed(node.word.text, node.struct?.text);
-      if (name === '' || (file === this.resolved.file && this.#isInside(node)) || !fits(struct, node.word.text))
-        continue;
-      this.add(prefix + name, 'payload', {
+      if (name === '' || (file === this.resolved.file && this.#isInside(node)) || !fits(struct)) continue;
+      this.add(name, 'payload', {
         rank,
         detail: [node.word.text, node.struct?.text].filter(Boolean).join(' '),
         ...(node.doc ? { doc: `text ${node.doc}` } : {}),
@@ -270,9 +269,8 @@ export class Offers {
       });
     this.tables(5, '.root');
     this.keywords(['sizeof', 'offsetof', 'offsetofend', 'bytes'], 'expression', { rank: 6 });
-    // For `NAME.field`, and for the address of a payload in user memory.
+    // For `NAME.field`; the address of one begins with `&`, behind which they come first.
     this.payloads(() => true, 7);
-    this.payloads(() => true, 7, '&');
     this.iommus();
     this.devices(7);
     const first = new Set(constants);
@@ -377,7 +375,8 @@ export class Offers {
     for (const step of steps) {
       if (before <= step.start) return;
       if (step.kind === 'for') {
-        if (before <= step.end) put(step.name.text, 'variable');
+        // A loop without its `}` goes on to the cursor.
+        if (before <= step.end || this.place.text[step.end - 1] !== '}') put(step.name.text, 'variable');
         this.#bound(step.steps, before, put);
       } else if (step.kind === 'parallel') for (const lane of step.lanes) this.#bound(lane, before, put);
       else if (step.kind === 'let') put(step.name.text, 'variable');

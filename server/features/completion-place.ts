@@ -1,7 +1,7 @@
 import { type Generation, isNoStruct, locate, type Struct, structOf } from '../../engine/index.ts';
-import { scan, T, type Tokens } from '../language/scanner.ts';
+import { T, type Tokens } from '../language/scanner.ts';
 import type { Span } from '../language/syntax.ts';
-import { RESERVED } from '../language/words.ts';
+import { RESERVED, STEP_OPTIONS } from '../language/words.ts';
 
 /** What the statements of a block are. */
 export type Block =
@@ -48,11 +48,11 @@ export interface CursorPlace {
 /** The place of a cursor; undefined inside comments, strings and numbers. */
 export function cursorPlace(
   text: string,
+  tokens: Tokens,
   offset: number,
   generation: Generation,
   { ids }: { readonly ids: boolean },
 ): CursorPlace | undefined {
-  const tokens = scan(text);
   if (isOpaque(tokens, offset)) return undefined;
   const replace = runAround(text, offset, ids ? /[\w.-]/ : /\w/);
   if (!ids && /\d/.test(text[replace.start] ?? '') && replace.start < replace.end) return undefined;
@@ -79,6 +79,12 @@ export function cursorPlace(
     rest: restOfLine(text, tokens, firstFrom(tokens, replace.start), offset),
     isFollowed: tokens.fresh[next] === 0 && (tokens.kinds[next] === T.Assign || tokens.kinds[next] === T.LBrace),
   };
+}
+
+/** Whether the word around an offset has dots or dashes in it, as single-word ids do. */
+export function isIdLike(text: string, offset: number): boolean {
+  const { start, end } = runAround(text, offset, /[\w.-]/);
+  return /[.-]/.test(text.slice(start, end));
 }
 
 /** Whether the cursor stands in a comment or a string, where nothing is offered. */
@@ -115,18 +121,40 @@ function firstFrom({ starts, count }: Tokens, offset: number): number {
   return low;
 }
 
-/** The `{` that are open in front of a token. A line that begins a declaration closes whatever is open above it. */
+/**
+ * The `{` that are open in front of a token. A line that begins a declaration closes whatever is open above it, and one
+ * that begins a step closes the payloads that are open above it in its scenario, as the parser has it.
+ */
 function openBraces(text: string, tokens: Tokens, to: number): number[] {
+  const { kinds, fresh, starts, ends } = tokens;
   const open: number[] = [];
+  const ofSteps: boolean[] = [];
+  let head = 0;
   for (let i = 0; i < to; i++) {
-    const kind = tokens.kinds[i];
-    if (kind === T.LBrace) open.push(i);
-    else if (kind === T.RBrace) open.pop();
-    else if (kind === T.Word && open.length > 0 && tokens.fresh[i] === 1 && isDeclaration(text, tokens, i))
-      open.length = 0;
+    const kind = kinds[i];
+    if (fresh[i] === 1) head = i;
+    if (kind === T.LBrace) {
+      open.push(i);
+      ofSteps.push(HOLDS_STEPS.has(text.slice(starts[head]!, ends[head]!)));
+    } else if (kind === T.RBrace) {
+      open.pop();
+      ofSteps.pop();
+    } else if (kind === T.Word && open.length > 0 && fresh[i] === 1) {
+      if (isDeclaration(text, tokens, i)) open.length = 0;
+      else if (!ofSteps.at(-1) && ofSteps.includes(true) && isStep(text, tokens, i))
+        open.length = ofSteps.lastIndexOf(true) + 1;
+      ofSteps.length = open.length;
+    }
   }
   return open;
 }
+
+const HOLDS_STEPS: ReadonlySet<string> = new Set(['scenario', 'for', 'lane']);
+/** Token kinds that begin what a step is about; behind a field's name none of them can stand. */
+const STEP_OBJECT: readonly number[] = [T.Word, T.Number, T.String, T.And, T.LParen, T.LBracket];
+
+const isStep = (text: string, { kinds, starts, ends, fresh }: Tokens, i: number): boolean =>
+  fresh[i + 1] === 0 && STEP_OBJECT.includes(kinds[i + 1]!) && text.slice(starts[i]!, ends[i]!) in STEP_OPTIONS;
 
 const HEADS: ReadonlySet<string> = new Set(RESERVED.filter((word) => word !== 'let' && word !== 'struct'));
 
@@ -158,6 +186,11 @@ function statementStart(
   for (let i = from; i <= to; i++) {
     const kind = kinds[i]!;
     const previous = i - 1;
+    // A payload that is never closed above a step ends there.
+    if (block?.kind === 'steps' && i < to && fresh[i] === 1 && isStep(text, tokens, i)) {
+      start = i;
+      depth = 0;
+    }
     if (depth === 0 && start < i) {
       const breaks = i < to ? fresh[i] === 1 : isNewLine(text, ends[previous]!, at);
       const carried = CARRIES[kinds[previous]!] === 1 || text.slice(starts[previous]!, ends[previous]!) === 'or';

@@ -1,11 +1,11 @@
-import { FORMATS, GENERATIONS, type Generation, MODELS } from '../../engine/index.ts';
+import { FORMATS, GENERATIONS, MODELS } from '../../engine/index.ts';
 import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
 import type { Resolved } from '../language/resolve.ts';
-import { T } from '../language/scanner.ts';
+import { scan, T } from '../language/scanner.ts';
 import { MACHINE_ITEMS, RESERVED } from '../language/words.ts';
 import { offerField } from './completion-fields.ts';
 import { type CompletionItem, Offers } from './completion-offers.ts';
-import { type Block, cursorPlace } from './completion-place.ts';
+import { type Block, cursorPlace, isIdLike } from './completion-place.ts';
 import { Reader } from './completion-reader.ts';
 import { binding, mapping, offerLoop, offerStep } from './completion-steps.ts';
 
@@ -15,17 +15,17 @@ export type { CompletionItem, CompletionKind } from './completion-offers.ts';
 /** What may stand at an offset, legal things first. Works on the tokens in front of it, so the text may be broken. */
 export function complete(resolved: Resolved, offset: number): readonly CompletionItem[] {
   const generation = resolved.scenarioFile?.generation ?? GENERATIONS.at(-1)!;
+  const { text } = resolved.sources[0]!;
+  const tokens = scan(text);
   // A run such as `SFS.2` or `vfio-2020-07` is one word where an id is due, and several everywhere else.
-  const ids = itemsAt(resolved, offset, generation, true);
-  return ids.length > 0 ? ids : itemsAt(resolved, offset, generation, false);
-}
-
-function itemsAt(resolved: Resolved, offset: number, generation: Generation, ids: boolean): readonly CompletionItem[] {
-  const place = cursorPlace(resolved.sources[0]!.text, offset, generation, { ids });
-  if (!place) return [];
-  const offers = new Offers(resolved, generation, place, ids);
-  offerIn(offers, place.blocks.at(-1));
-  return offers.items;
+  for (const ids of isIdLike(text, offset) ? [true, false] : [false]) {
+    const place = cursorPlace(text, tokens, offset, generation, { ids });
+    if (!place) continue;
+    const offers = new Offers(resolved, generation, place, ids);
+    offerIn(offers, place.blocks.at(-1));
+    if (offers.items.length > 0) return offers.items;
+  }
+  return [];
 }
 
 function offerIn(offers: Offers, block: Block | undefined): void {

@@ -124,7 +124,9 @@ class Collector {
           if (name === '') continue;
           const local = building(variables.has(name) ? 'variable' : 'result', name);
           locals.set(name, local);
-          this.#bound.set(name, [...(this.#bound.get(name) ?? []), local]);
+          const others = this.#bound.get(name);
+          if (others) others.push(local);
+          else this.#bound.set(name, [local]);
         }
         this.#locals.set(declaration, locals);
         break;

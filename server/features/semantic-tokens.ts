@@ -148,6 +148,7 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
     if (node.kind === 'invalidate') {
       claim(node.iommu, 'variable');
       claim(node.command, 'function');
+      for (const { path, value } of node.fields) if (path[0]?.text === 'G') claim(value, 'enumMember');
     } else if (node.kind === 'write-reg') {
       claim(node.register.object, 'variable');
       properties(node.register.path);

@@ -1,5 +1,4 @@
 import {
-  type Check,
   count,
   encodePayload,
   evaluate,
@@ -9,8 +8,8 @@ import {
   Names,
   type NoValue,
   nearest,
+  PageTable,
   type ScenarioFile,
-  type Skip,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
 import type { Diagnostic } from './diagnostic.ts';
@@ -20,6 +19,8 @@ import type { Finding, PayloadView, Rule, RuleContext, Use } from './rules/rule.
 import { checkScenario, namesBoundInAll } from './scenario-names.ts';
 import type { Expr, Payload, Span } from './syntax.ts';
 import { buildViews } from './views.ts';
+
+const RANK: Readonly<Record<Diagnostic['severity'], number>> = { error: 0, warning: 1, information: 2, hint: 3 };
 
 /** Most findings that are reported for one file; beyond it the file is noise. */
 const MAX_DIAGNOSTICS = 1000;
@@ -72,11 +73,17 @@ function checkValues(file: ScenarioFile, names: Names, bound: ReadonlySet<string
       error({ ...node.space, file: where }, 'unknown-name', `a space is gpa or hpa, not ${node.space.text}`);
     expression(node.root, where);
     let attributes: Readonly<Record<string, bigint>> | undefined;
+    let table: PageTable | undefined;
     for (const mapping of node.mappings) {
-      expression(mapping.from, where);
-      expression(mapping.to, where);
-      if (mapping.size) expression(mapping.size, where);
-      if (mapping.page) expression(mapping.page, where);
+      const ia = expression(mapping.from, where);
+      const oa = expression(mapping.to, where);
+      const page = mapping.page ? expression(mapping.page, where) : 0x1000n;
+      const size = mapping.size ? expression(mapping.size, where) : page;
+      if (ia !== undefined && oa !== undefined && size !== undefined && page !== undefined) {
+        table ??= emptyTable(node.format.text);
+        const misfit = table?.misfit({ ia, oa, size, page, read: true, write: true, execute: false, user: true });
+        if (misfit !== undefined) error({ ...mapping, file: where }, 'mapping-impossible', misfit);
+      }
       if (mapping.attributes.length === 0) continue;
       attributes ??= findFormat(node.format.text)?.make(WIDEST_LIMITS).data.attributes;
       for (const a of mapping.attributes)
@@ -90,6 +97,13 @@ function checkValues(file: ScenarioFile, names: Names, bound: ReadonlySet<string
   }
   for (const scenario of file.scenarios) for (const d of checkScenario(scenario, file, names, bound)) found.push(d);
   return found;
+}
+
+/** A table nothing is written to, to ask what its format can hold. */
+function emptyTable(format: string): PageTable | undefined {
+  const nothing = { read64: () => 0n, write64: () => undefined };
+  const choice = findFormat(format);
+  return choice && new PageTable(choice.make(WIDEST_LIMITS), nothing, 0n, () => undefined);
 }
 
 function checkFormat(
@@ -147,21 +161,15 @@ function applyRules(resolved: Resolved, file: ScenarioFile, names: Names): Diagn
 
 /** A prediction is no news where every submit of the payload says that it expects it. */
 function isExpected(finding: Finding, uses: readonly Use[]): boolean {
-  return finding.predicts !== undefined && uses.length > 0 && uses.every((use) => expects(use, finding.predicts!));
+  return finding.predicts !== undefined && uses.length > 0 && uses.every(expects);
 }
 
-function expects({ step }: Use, predicted: Check | Skip): boolean {
-  const errno = 'errno' in predicted ? predicted.errno : undefined;
-  return (step.expect?.groups ?? []).some((group) =>
-    group.some(
-      (o) =>
-        o.kind === 'any' ||
-        (o.kind === 'hidden' && (o.errno === undefined || o.errno === errno)) ||
-        (o.kind === 'errno' && o.name === errno) ||
-        (o.kind === 'reason' && o.rule === predicted.id),
-    ),
-  );
+/** Whether a submit says that it expects a refusal, be it of this check or of one that decides earlier. */
+function expects({ step }: Use): boolean {
+  return (step.expect?.groups ?? []).some((group) => group.some(({ kind }) => REFUSED.has(kind)));
 }
+
+const REFUSED: ReadonlySet<string> = new Set(['any', 'hidden', 'errno', 'returns', 'reason']);
 
 function toDiagnostic(rule: Rule, finding: Finding): Diagnostic {
   const { predicts, related } = finding;
@@ -193,18 +201,13 @@ function tidy(found: readonly Diagnostic[]): Diagnostic[] {
   });
   unique.sort((a, b) => (a.file === b.file ? a.start - b.start : 0));
   if (unique.length <= MAX_DIAGNOSTICS) return unique;
-  const cut = unique.slice(0, MAX_DIAGNOSTICS);
-  const last = cut.at(-1)!;
+  // Hints go first, errors last; what is cut is said once, where it concerns no declaration.
+  const kept = new Set([...unique].sort((a, b) => RANK[a.severity] - RANK[b.severity]).slice(0, MAX_DIAGNOSTICS));
+  const { file } = unique[0]!;
+  const message = `${count(unique.length - MAX_DIAGNOSTICS, 'further finding')} not shown, the least severe ones`;
   return [
-    ...cut,
-    {
-      file: last.file,
-      start: last.start,
-      end: last.end,
-      code: 'too-many',
-      severity: 'error',
-      message: `${count(unique.length - MAX_DIAGNOSTICS, 'further finding')} not shown`,
-    },
+    { file, start: 0, end: 0, code: 'too-many', severity: 'information', message },
+    ...unique.filter((d) => kept.has(d)),
   ];
 }
 

@@ -21,6 +21,7 @@ import {
   decodeCaps,
   ECAP_REG,
   encodeCaps,
+  NEEDS,
   validateCaps,
 } from '../../engine/models/vtd/caps.ts';
 import type { Expr, MachineDecl, MachineItem, Setting, Span } from './syntax.ts';
@@ -120,16 +121,46 @@ export function resolveMachine(
         `RAM ends at HPA 0x${end.toString(16)}, beyond the ${haw} bits of host addresses`,
       );
   }
+  const { SSLPS } = decodeCaps(cap, ecap, haw);
+  for (const [i, r] of ram.entries()) {
+    const needs = r.page === 0x4000_0000n ? 2 : r.page === 0x20_0000n ? 1 : 0;
+    const at = decl.items.filter((item) => item.ram)[i]?.ram?.page;
+    if ((SSLPS & needs) !== needs && at)
+      report(
+        at,
+        'machine-impossible',
+        `SSLPS is ${SSLPS}: this unit has no second-stage leaves of ${sizeText(r.page)}`,
+      );
+  }
   const config: MachineConfig = {
     containerType,
     model: 'vtd',
     cap,
     ecap,
     haw,
-    devices: devices.length > 0 ? devices : DEFAULT_MACHINE.devices,
+    devices: devices.length > 0 ? ownGroups(devices, decl) : DEFAULT_MACHINE.devices,
     ram: ram.length > 0 ? ram : DEFAULT_MACHINE.ram,
   };
   return { config, problems };
+}
+
+/** Devices whose group is not given get one of their own: `g0` for the first, for the others a name nobody gave. */
+function ownGroups(devices: readonly DeviceConfig[], decl: MachineDecl): DeviceConfig[] {
+  const given = new Map<string, boolean>();
+  for (const item of decl.items)
+    if (item.word.text === 'device' && item.name)
+      given.set(
+        item.name.text,
+        item.settings.some((s) => s.key.text === 'group'),
+      );
+  const taken = new Set(devices.filter((d) => given.get(d.name)).map((d) => d.group));
+  return devices.map((device, n) => {
+    if (given.get(device.name) || n === 0) return device;
+    let own = n;
+    while (taken.has(`g${own}`)) own++;
+    taken.add(`g${own}`);
+    return { ...device, group: `g${own}` };
+  });
 }
 
 type Number_ = (expr: Expr) => bigint | undefined;
@@ -208,13 +239,22 @@ function iommuOf(item: MachineItem, base: Registers, number: Number_, report: Re
       else fields.set(field.name, Number(value));
     }
   }
-  const numbers = (layout: typeof CAP_REG, word: bigint): Record<string, number> =>
-    Object.fromEntries(Object.entries(decode(layout, [word])).map(([name, value]) => [name, Number(value)]));
-  const all = { ...numbers(CAP_REG, cap), ...numbers(ECAP_REG, ecap), ...Object.fromEntries(fields) };
-  const changed = fields.size > 0 ? encodeCaps(all) : { cap, ecap };
-  // One setting may contradict several others; that is one mistake.
+  const rawGiven = item.settings.some((s) => s.key.text === 'cap' || s.key.text === 'ecap');
+  const all = { ...numbersOf(CAP_REG, cap), ...numbersOf(ECAP_REG, ecap), ...Object.fromEntries(fields) };
+  // What a default rests on may be cleared by name; then the default goes too. What the author wrote stays.
+  if (!rawGiven)
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const { field, needs } of NEEDS) {
+        if (all[field] === 0 || fields.has(field) || needs.every((name) => all[name] !== 0)) continue;
+        all[field] = 0;
+        changed = true;
+      }
+    }
+  const registers = fields.size > 0 ? encodeCaps(all) : { cap, ecap };
+  // Registers as a machine printed them are taken as they are. One setting may contradict several others: one mistake.
   const wrong = new Map<Setting | MachineItem, string[]>();
-  for (const conflict of validateCaps(decodeCaps(changed.cap, changed.ecap, haw))) {
+  for (const conflict of rawGiven ? [] : validateCaps(decodeCaps(registers.cap, registers.ecap, haw))) {
     const at =
       item.settings.find((s) => conflict.fields.includes(capField(s.key.text)?.name ?? s.key.text)) ??
       item.settings[0] ??
@@ -223,8 +263,11 @@ function iommuOf(item: MachineItem, base: Registers, number: Number_, report: Re
   }
   for (const [at, messages] of wrong)
     report(at, 'machine-impossible', `no hardware reports this: ${messages.join('; ')}`);
-  return haw < 32 || 52 < haw ? { ...changed, haw: DEFAULT_HAW } : { ...changed, haw };
+  return haw < 32 || 52 < haw ? { ...registers, haw: DEFAULT_HAW } : { ...registers, haw };
 }
+
+const numbersOf = (layout: typeof CAP_REG, word: bigint): Record<string, number> =>
+  Object.fromEntries(Object.entries(decode(layout, [word])).map(([name, value]) => [name, Number(value)]));
 
 const DEVICE_KEYS = ['bdf', 'sid', 'pasid', 'ats', 'pri', 'group'];
 

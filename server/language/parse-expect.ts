@@ -120,6 +120,7 @@ function parseFieldOutcome(p: Cursor, word: string, start: number): Outcome {
 }
 
 function parseHidden(p: Cursor, start: number): Outcome {
+  if (p.continues && p.takeWord('skipped')) return { kind: 'hidden', errno: 'skipped', start, end: p.prevEnd };
   const at = p.is(T.Minus) && p.nextIs(T.Word) ? p.pos + 1 : p.pos;
   if (!p.continues || p.kinds[at] !== T.Word || !isErrnoLike(p, at)) return { kind: 'hidden', start, end: p.prevEnd };
   p.pos = at + 1;

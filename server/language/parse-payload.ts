@@ -49,7 +49,9 @@ function parsePayload(p: Cursor, named: boolean): Draft<Payload> {
 /** `= BASE` and `mapped N`, in any order. */
 function readBase(p: Cursor, payload: Draft<Payload>): void {
   for (;;) {
-    if (payload.base === undefined && p.take(T.Assign)) payload.base = p.name('the name of a payload');
+    // C writes `= {`; here the `=` says nothing then.
+    if (payload.base === undefined && p.is(T.Assign) && p.nextIs(T.LBrace)) p.advance();
+    else if (payload.base === undefined && p.take(T.Assign)) payload.base = p.name('the name of a payload');
     else if (!readMapped(p, payload)) return;
   }
 }

@@ -9,6 +9,7 @@ import {
   type ScenarioFile,
 } from '../../engine/index.ts';
 import type { Diagnostic } from './diagnostic.ts';
+import { checkStepWords } from './step-checks.ts';
 import {
   type Expr,
   type Name,
@@ -96,6 +97,10 @@ export function checkScenario(
       checkExpr(current!, expr);
     },
   };
+  const constantOf = (expr: Expr): bigint | undefined => {
+    const value = evaluate(expr, names.scope());
+    return typeof value === 'bigint' ? value : undefined;
+  };
   const check = (steps: readonly Step[]): void => {
     for (const step of steps) checkStep(step);
   };
@@ -115,6 +120,7 @@ export function checkScenario(
     current = step;
     visitStep(step.kind === 'for' ? { ...step, steps: [] } : step, visitor);
     checkReferences(step, file, error);
+    checkStepWords(step, file, constantOf, error);
     if (step.kind === 'for') {
       bound.add(step.name.text);
       check(step.steps);

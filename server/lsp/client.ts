@@ -12,8 +12,9 @@ export interface Client {
   readonly showsRelated: boolean;
   readonly showsTags: boolean;
   readonly nestsSymbols: boolean;
+  /** Takes code actions with edits; others would want commands. */
   readonly literalActions: boolean;
-  readonly resolvesDocumentation: boolean;
+  readonly versionedEdits: boolean;
   readonly snippets: boolean;
   /** Answers workspace/configuration; others say all in initializationOptions and notifications. */
   readonly answersConfiguration: boolean;
@@ -45,8 +46,7 @@ export function clientOf(params: InitializeParams): Client {
     showsTags: (shown?.tagSupport ?? textDocument?.publishDiagnostics?.tagSupport) !== undefined,
     nestsSymbols: textDocument?.documentSymbol?.hierarchicalDocumentSymbolSupport === true,
     literalActions: textDocument?.codeAction?.codeActionLiteralSupport !== undefined,
-    resolvesDocumentation:
-      textDocument?.completion?.completionItem?.resolveSupport?.properties.includes('documentation') === true,
+    versionedEdits: workspace?.workspaceEdit?.documentChanges === true,
     snippets: textDocument?.completion?.completionItem?.snippetSupport === true,
     answersConfiguration: workspace?.configuration === true,
     registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,

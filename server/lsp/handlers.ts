@@ -1,5 +1,6 @@
 import {
   type CancellationToken,
+  CodeActionKind,
   CompletionItemKind,
   type Connection,
   DocumentDiagnosticReportKind,
@@ -19,9 +20,13 @@ import {
   ShowMessageNotification,
   type SymbolInformation,
   SymbolKind,
+  type TextEdit,
+  type WorkspaceEdit,
 } from 'vscode-languageserver';
+import { codeActions } from '../features/code-actions.ts';
 import { type CompletionItem, type CompletionKind, complete, completionDoc } from '../features/completion.ts';
 import { definitionOf } from '../features/definition.ts';
+import type { Edit } from '../features/fixes/edits.ts';
 import { foldingRanges } from '../features/folding.ts';
 import { hover } from '../features/hover.ts';
 import { layoutOfPayload } from '../features/layout-text.ts';
@@ -249,6 +254,34 @@ export const FEATURES: readonly Feature[] = [
     },
   },
   {
+    capability: (client) =>
+      client.literalActions ? { codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix] } } : {},
+    register: (connection, answer) =>
+      connection.onCodeAction(
+        answer(
+          'code actions',
+          null,
+          about(null, (snapshot, server, { range, context }) => {
+            const { lines, resolved } = snapshot;
+            const { encoding } = server.client;
+            const span = { start: toOffset(lines, range.start, encoding), end: toOffset(lines, range.end, encoding) };
+            const wanted = context?.only;
+            if (wanted && !wanted.some((kind) => kind === '' || kind === CodeActionKind.QuickFix)) return [];
+            const results = server.live.reportsOf(snapshot);
+            return codeActions(resolved, span, snapshot.diagnostics, results).map(
+              ({ title, diagnosticCodes, edits, isPreferred }) => ({
+                title,
+                kind: CodeActionKind.QuickFix,
+                diagnostics: (context?.diagnostics ?? []).filter((d) => diagnosticCodes.includes(String(d.code))),
+                edit: workspaceEdit(edits, snapshot, server),
+                ...(isPreferred ? { isPreferred } : {}),
+              }),
+            );
+          }),
+        ),
+      ),
+  },
+  {
     capability: { codeLensProvider: {} },
     register: (connection, answer) =>
       connection.onCodeLens(
@@ -388,6 +421,23 @@ function endOfLine({ lines }: Snapshot, line: number): { readonly start: number;
   const end =
     start + lines.text.slice(start, lines.starts[line + 1] ?? lines.text.length).replace(/[\r\n]+$/, '').length;
   return { start, end };
+}
+
+/** With the versions that the edits are meant for, where the client looks at them. */
+function workspaceEdit(edits: readonly Edit[], snapshot: Snapshot, { client, style, world }: Server): WorkspaceEdit {
+  const byFile = new Map<string, TextEdit[]>();
+  for (const { file, newText, ...span } of edits) {
+    const edit = { range: toRange(snapshot.linesOf(file), span, client.encoding), newText };
+    byFile.set(file, [...(byFile.get(file) ?? []), edit]);
+  }
+  return client.versionedEdits
+    ? {
+        documentChanges: [...byFile].map(([file, own]) => ({
+          textDocument: { uri: style.uriOf(file), version: world.get(file)?.version ?? null },
+          edits: own,
+        })),
+      }
+    : { changes: Object.fromEntries([...byFile].map(([file, own]) => [style.uriOf(file), own])) };
 }
 
 const COMPLETIONS: Readonly<Record<CompletionKind, CompletionItemKind>> = {

@@ -54,7 +54,8 @@ function scenarioJson({ name, line, status, message, steps, truncated }: Scenari
 function stepJson(step: StepReport, lines: Lines): object {
   return {
     line: step.line,
-    kind: step.step.kind,
+    // A lone `expect` is what the author wrote.
+    kind: step.step.kind === 'assert' ? 'expect' : step.step.kind,
     ...(step.repeated ? { run: step.run } : {}),
     status: step.status,
     outcome: step.outcome === 'problem' ? 'error' : step.outcome,

@@ -296,6 +296,13 @@ describe('steps', () => {
     expect(labels('scenario "s" {\n  let a = 1\n}\nscenario "t" {\n  let b = |\n}\n')).not.toContain('a');
   });
 
+  test('below a payload that is never closed', () => {
+    expect(labels('scenario "s" {\n  submit pasid_request {\n    argsz = sizeof\n  dma read |\n}\n')).toEqual(['dev0']);
+    expect(labels('scenario "s" {\n  for i in 0..4 {\n    submit pasid_request {\n    dma read dev0 at |')).toContain(
+      'i',
+    );
+  });
+
   test('half-typed lines among others', () => {
     expect(labels(inScenario('sub|\n  dma read dev0 at 0'))).toContain('submit');
     expect(first(inScenario('submit |\n  dma read dev0 at 0'), 1)).toEqual(['bind']);

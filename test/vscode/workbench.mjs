@@ -59,13 +59,14 @@ export async function boxOf(within, text) {
   return box;
 }
 
-/** The texts that decorations add behind lines, with their colour. */
+/** The texts that decorations add behind lines, with their colour and place. */
 export const afterTexts = (within) =>
   within.evaluate((root) =>
     [...root.querySelectorAll('.view-lines .view-line span')].flatMap((span) => {
       const style = getComputedStyle(span, '::after');
       const content = /^"(.*)"$/s.exec(style.content)?.[1];
-      return content ? [{ text: content, colour: style.color, top: Math.round(span.getBoundingClientRect().top) }] : [];
+      const { x, y, width, height } = span.getBoundingClientRect();
+      return content ? [{ text: content, colour: style.color, box: { x, y, width, height } }] : [];
     }),
   );
 

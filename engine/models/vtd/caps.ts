@@ -98,42 +98,48 @@ export function makeCaps(fields: Readonly<Record<string, number>> = {}, haw = DE
   return decodeCaps(cap, ecap, haw);
 }
 
-/** Fields that mean nothing without others (VT-d 11.4.2, 11.4.3). */
-const NEEDS: readonly { readonly field: CapName; readonly needs: readonly CapName[] }[] = [
-  { field: 'NEST', needs: ['SMTS', 'FSTS', 'SSTS'] },
-  { field: 'PRS', needs: ['DT', 'SMTS'] },
-  { field: 'EAFS', needs: ['FSTS', 'SMPWCS'] },
-  { field: 'FSTS', needs: ['SMTS'] },
-  { field: 'SSTS', needs: ['SMTS'] },
-  { field: 'PASID', needs: ['SMTS'] },
-  { field: 'ERS', needs: ['PASID'] },
-  { field: 'SRS', needs: ['PASID'] },
-  { field: 'RPS', needs: ['SMTS'] },
-  { field: 'RPRIVS', needs: ['SRS'] },
-  { field: 'SMPWCS', needs: ['SMTS'] },
-  { field: 'SSADS', needs: ['SSTS'] },
-  { field: 'PDS', needs: ['PRS'] },
-  { field: 'SMTS', needs: ['QI'] },
-  { field: 'EIM', needs: ['IR'] },
-  { field: 'IR', needs: ['QI'] },
-  { field: 'DT', needs: ['QI'] },
-  { field: 'FS5LP', needs: ['FSTS'] },
-  { field: 'FS1GP', needs: ['FSTS'] },
-];
+/**
+ * Fields that mean nothing without others (VT-d 11.4.2, 11.4.3). Real registers break some of these, so only the
+ * `strict` ones are contradictions; the rest say what drops out of the default unit when a field is cleared.
+ */
+export const NEEDS: readonly { readonly field: CapName; readonly needs: readonly CapName[]; readonly strict?: true }[] =
+  [
+    { field: 'NEST', needs: ['SMTS', 'FSTS', 'SSTS'], strict: true },
+    { field: 'PRS', needs: ['DT', 'SMTS'], strict: true },
+    { field: 'EAFS', needs: ['FSTS', 'SMPWCS'], strict: true },
+    { field: 'FSTS', needs: ['SMTS'] },
+    { field: 'SSTS', needs: ['SMTS'] },
+    { field: 'PASID', needs: ['SMTS'] },
+    { field: 'ERS', needs: ['PASID'] },
+    { field: 'SRS', needs: ['PASID'] },
+    { field: 'RPS', needs: ['SMTS'] },
+    { field: 'RPRIVS', needs: ['SRS'] },
+    { field: 'SMPWCS', needs: ['SMTS'] },
+    { field: 'SSADS', needs: ['SSTS'] },
+    { field: 'PDS', needs: ['PRS'] },
+    { field: 'SMTS', needs: ['QI'] },
+    { field: 'EIM', needs: ['IR'] },
+    { field: 'IR', needs: ['QI'] },
+    { field: 'DT', needs: ['QI'] },
+    { field: 'FS5LP', needs: ['FSTS'] },
+    { field: 'FS1GP', needs: ['FSTS'] },
+  ];
 
 /** Contradictions within one pair of registers; empty for hardware that could exist. */
 export function validateCaps(caps: VtdCaps): CapConflict[] {
-  const conflicts: CapConflict[] = NEEDS.filter(({ field }) => caps[field] !== 0).flatMap(({ field, needs }) => {
-    const missing = needs.filter((name) => caps[name] === 0);
-    return missing.length === 0
-      ? []
-      : [
-          {
-            fields: [field, ...missing],
-            message: `${field} is ${caps[field]}, but it needs ${missing.join(' and ')}, which ${missing.length === 1 ? 'is' : 'are'} 0`,
-          },
-        ];
-  });
+  const conflicts: CapConflict[] = NEEDS.filter(({ field, strict }) => strict && caps[field] !== 0).flatMap(
+    ({ field, needs }) => {
+      const missing = needs.filter((name) => caps[name] === 0);
+      return missing.length === 0
+        ? []
+        : [
+            {
+              fields: [field, ...missing],
+              message: `${field} is ${caps[field]}, but it needs ${missing.join(' and ')}, which ${missing.length === 1 ? 'is' : 'are'} 0`,
+            },
+          ];
+    },
+  );
   const widest = [57, 48, 39].find((_, i) => (caps.SAGAW >> (3 - i)) & 1) ?? 0;
   if (caps.SAGAW & 0b10001) {
     conflicts.push({ fields: ['SAGAW'], message: `SAGAW is ${caps.SAGAW}, but only bits 1 to 3 name a width` });

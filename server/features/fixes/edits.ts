@@ -11,10 +11,10 @@ export interface Edit extends Span {
 
 export const replace = (file: string, { start, end }: Span, newText: string): Edit => ({ file, start, end, newText });
 
-/** The text with edits of one file applied, which may come in any order. */
+/** The text with edits of one file applied; those that insert at one place keep their order. */
 export function applyEdits(text: string, edits: readonly Edit[]): string {
   let changed = text;
-  for (const { start, end, newText } of [...edits].sort((a, b) => b.start - a.start))
+  for (const { start, end, newText } of edits.toReversed().sort((a, b) => b.start - a.start))
     changed = changed.slice(0, start) + newText + changed.slice(end);
   return changed;
 }

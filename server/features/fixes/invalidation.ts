@@ -21,9 +21,10 @@ const isFilled = (view: PayloadView, by: Selective): boolean =>
 /** The granularity whose member is filled in, with the flag that makes its PASID count. */
 function chooseGranularity(view: PayloadView, by: Selective, context: FixContext): Fix {
   const name = GRANULARITY + by;
+  const flag = pasidFlag(view, by, context);
   return {
-    title: `Write granularity = ${name}`,
-    edits: [setField(view, 'granularity', name, context), ...pasidFlag(view, by, context)],
+    title: `Write granularity = ${name}${flag.length > 0 ? ` and ${FLAGS[by]}` : ''}`,
+    edits: [setField(view, 'granularity', name, context), ...flag],
   };
 }
 

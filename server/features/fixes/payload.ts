@@ -77,6 +77,8 @@ export const knownBits: Fixer = function* (diagnostic, context) {
   const names = field?.field.flags ?? (mask ? [mask] : undefined);
   if (!view || field?.value === undefined || !names) return;
   const known = names.reduce((bits, name) => bits | context.rules.constant(name), 0n);
+  // An invalidation of no cache at all is another mistake.
+  if (field.path === 'cache' && (field.value & known) === 0n) return;
   const edit = clearBits(view, field, field.value & ~known, context);
   yield { title: `Clear the unknown bits: ${field.path} = ${edit.newText}`, edits: [edit], isPreferred: true };
 };

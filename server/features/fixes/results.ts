@@ -1,4 +1,4 @@
-import { evaluate, hexGrouped, Names } from '../../../engine/index.ts';
+import { type Detail, evaluate, hexGrouped, Names } from '../../../engine/index.ts';
 import type { Resolved } from '../../language/resolve.ts';
 import { stepsOf } from '../../language/scenario-names.ts';
 import type { DmaStep, Outcome, ScenarioDecl, Step } from '../../language/syntax.ts';
@@ -36,7 +36,7 @@ export function failedSteps({ sources }: Resolved, results: readonly ScenarioRep
 
 /** Declares the smallest invalidation that covers a stale access, and submits it in front of the access. */
 export function* missingInvalidation(resolved: Resolved, { scenario, step, runs }: StepRuns): Iterable<Fix> {
-  const remedies = runs.flatMap(({ detail }) => detail.staleCause?.remedy ?? []);
+  const remedies = runs.flatMap(({ detail }) => remedyOf(detail) ?? []);
   const [remedy] = remedies;
   if (remedy === undefined || step.kind !== 'dma') return;
   const { file, sources } = resolved;
@@ -55,6 +55,16 @@ export function* missingInvalidation(resolved: Resolved, { scenario, step, runs 
     replace(file, { start: step.start, end: step.start }, `submit ${call}${isAlone ? `\n${indent}` : '; '}`),
   ];
   yield { title: `Flush the page before this access (submit ${call})`, edits, isPreferred: true };
+}
+
+/**
+ * The engine names what covers the cache that answered. Behind a device's own TLB the IOTLB is stale as well, unless the
+ * host made the edit and flushed it; a flush of the IOTLB reaches both.
+ */
+function remedyOf({ staleCause: cause }: Detail): string | undefined {
+  return cause?.edited?.step.kind === 'host'
+    ? cause.remedy
+    : cause?.remedy?.replace('IOMMU_CACHE_INV_TYPE_DEV_IOTLB', 'IOMMU_CACHE_INV_TYPE_IOTLB');
 }
 
 /** Numbers of the run become the names that the step uses, so that the payload follows the scenario. */
