@@ -42,7 +42,8 @@ export class LiveResults {
   receive({ uri, version, done, scenarios }: ResultsParams, present: number): boolean {
     const entry = this.#entries.get(uri) ?? NOTHING;
     const since = entry.edits.filter((e) => version < e.version);
-    if (version < entry.version || since.length !== Math.max(0, present - version)) return false;
+    // A version of the future is one of the past: of a document that was closed and had the same name.
+    if (version < entry.version || present < version || since.length !== present - version) return false;
     const current = since.every((e) => e.edits.length === 0);
     const arrived = since.reduce<readonly ScenarioOutcome[]>((moved, { edits }) => shiftAll(moved, edits), scenarios);
     const names = new Set(arrived.map((s) => s.name));

@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 
 const RESULTS = 'dist/test-results.json';
-const npx = (...args) => ({ command: process.platform === 'win32' ? 'npx.cmd' : 'npx', args: ['--no-install', ...args] });
+const npx = (...args) => ({
+  command: process.platform === 'win32' ? 'npx.cmd' : 'npx',
+  args: ['--no-install', ...args],
+});
 const node = (...args) => ({ command: process.execPath, args });
 
 const STAGES = [
@@ -13,9 +16,16 @@ const STAGES = [
   { name: 'types: client', ...npx('tsc', '-p', 'client') },
   { name: 'types: test', ...npx('tsc', '-p', 'test') },
   { name: 'build', ...node('scripts/build.mjs') },
-  { name: 'unit and conformance tests', ...npx('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${RESULTS}`), counts: RESULTS },
+  {
+    name: 'unit and conformance tests',
+    ...npx('vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${RESULTS}`),
+    counts: RESULTS,
+  },
   { name: 'layouts against the C compiler', ...node('scripts/verify-uapi.mjs') },
-  { name: 'package', ...npx('vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--out', 'dist/vsva.vsix') },
+  {
+    name: 'package',
+    ...npx('vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--out', 'dist/vsva.vsix'),
+  },
 ];
 
 let passed = 0;

@@ -13,18 +13,20 @@ declare const VSVA_VERSION: string;
 /** A scenario's memory is sparse; one that needs more than this is a slip. */
 const WORKER_HEAP_MB = 512;
 
-const spawnFrom = (main: string): SpawnWorker => (heard, ended) => {
-  const worker = new Worker(main, { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB }, argv: [] });
-  let why: string | undefined;
-  worker.on('message', heard);
-  worker.on('error', (error) => {
-    why = error.message;
-  });
-  worker.on('exit', (code) => ended(why ?? `exit code ${code}`));
-  // The server ends when its client does, whatever runs.
-  worker.unref();
-  return { post: (message) => worker.postMessage(message), terminate: () => void worker.terminate() };
-};
+const spawnFrom =
+  (main: string): SpawnWorker =>
+  (heard, ended) => {
+    const worker = new Worker(main, { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB }, argv: [] });
+    let why: string | undefined;
+    worker.on('message', heard);
+    worker.on('error', (error) => {
+      why = error.message;
+    });
+    worker.on('exit', (code) => ended(why ?? `exit code ${code}`));
+    // The server ends when its client does, whatever runs.
+    worker.unref();
+    return { post: (message) => worker.postMessage(message), terminate: () => void worker.terminate() };
+  };
 
 function readFile(uri: string): string | { readonly problem: string } | undefined {
   if (!uri.startsWith('file:')) return undefined;

@@ -594,6 +594,20 @@ describe('bad messages', () => {
     expect(await client.ask('textDocument/hover', at(PASSES, 'scenario'))).not.toBeNull();
     expect(await client.stop()).toBe(0);
   });
+  test('a text of 10 MB is not checked, and that is said', async () => {
+    const client = connect();
+    await client.initialize();
+    client.open(URI, PASSES + `// ${'x'.repeat(97)}\n`.repeat(100_000));
+    const { diagnostics } = await client.diagnostics(URI, (codes) => codes.includes('file-too-large'));
+    expect(diagnostics[0]!.message).toMatch(/^10\.0 MB of text/);
+    await client.ask('textDocument/hover', at(PASSES, 'scenario'));
+    await client.ask('textDocument/semanticTokens/full', { textDocument: { uri: URI } });
+    await client.ask('textDocument/foldingRange', { textDocument: { uri: URI } });
+    expect((await client.results(URI, 1)).scenarios).toEqual([]);
+    client.change(URI, 2, PASSES);
+    expect((await client.results(URI, 2)).scenarios[0]!.status).toBe('passed');
+    expect(client.heard.filter((h) => h.method === 'window/logMessage')).toEqual([]);
+  });
   test('a large text and one of a single long line are answered', async () => {
     const client = connect();
     await client.initialize();

@@ -98,7 +98,9 @@ function remedyFor(
 ): Pick<StaleCause, 'remedy' | 'remedyStep' | 'remedyText'> | undefined {
   if (source !== Source.Iotlb && source !== Source.DeviceTlb) return undefined;
   if (request.pasid < 0 || (edited && edited.what !== 'fs' && source !== Source.DeviceTlb)) return undefined;
-  const cache = source === Source.DeviceTlb ? 'IOMMU_CACHE_INV_TYPE_DEV_IOTLB' : 'IOMMU_CACHE_INV_TYPE_IOTLB';
+  // With ATS the IOTLB's flush reaches the device too; the device's alone would let it refill from a stale IOTLB.
+  const deviceOnly = source === Source.DeviceTlb && edited?.what !== 'fs';
+  const cache = deviceOnly ? 'IOMMU_CACHE_INV_TYPE_DEV_IOTLB' : 'IOMMU_CACHE_INV_TYPE_IOTLB';
   const kind = session.file.generation.kinds.has('cache_invalidate_info') ? 'cache_invalidate_info' : undefined;
   if (!kind) return undefined;
   const remedy = [
@@ -112,6 +114,6 @@ function remedyFor(
   ].join('\n');
   const indented = remedy.replaceAll('\n', '\n  ');
   const remedyStep = `submit nesting_op {\n  argsz = sizeof\n  flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD\n  data = ${indented}\n}`;
-  const name = source === Source.DeviceTlb ? 'DEV_IOTLB' : 'IOTLB';
+  const name = deviceOnly ? 'DEV_IOTLB' : 'IOTLB';
   return { remedy, remedyStep, remedyText: `${name} by ADDR, PASID ${request.pasid}, ${hexGrouped(page)} size 4K` };
 }

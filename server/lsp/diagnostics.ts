@@ -5,7 +5,7 @@ import { type DiagnosticStyle, toDiagnostic } from './convert.ts';
 import type { LiveResults } from './live-results.ts';
 
 /** A check that took this long is not made again before as much time has passed, in milliseconds. */
-const SLOW = 20;
+const SLOW = 100;
 const LONGEST_REST = 300;
 
 export interface DiagnosticsHost {

@@ -9,9 +9,13 @@ import type { Snapshot } from '../world/snapshot.ts';
 import type { World } from '../world/world.ts';
 import type { Settings } from './settings.ts';
 
-/** How long a text has to rest before it runs, in milliseconds: as long as its last run took, within these. */
+/** How long a text has to rest before it runs, in milliseconds, depending on how long its last run took. */
 const SHORTEST_REST = 30;
 const LONGEST_REST = 150;
+/** A run of this length is followed by the shortest rest. */
+const SHORT_RUN = 100;
+/** How long a run whose text has changed may take to stop: nobody waits for it but the next run. */
+const OUTDATED = 1000;
 /** How long a table walk may take. */
 const WALK_TIME = 10_000;
 
@@ -79,7 +83,7 @@ export class LiveResults {
     const state = this.#states.get(file);
     if (!state) return;
     clearTimeout(state.timer);
-    state.running?.job.cancel();
+    state.running?.job.cancel(OUTDATED);
     this.#states.delete(file);
   }
 
@@ -180,7 +184,7 @@ export class LiveResults {
     const state = this.#stateOf(snapshot);
     const had = state.runs.size > 0 || state.running !== undefined;
     clearTimeout(state.timer);
-    state.running?.job.cancel();
+    state.running?.job.cancel(OUTDATED);
     delete state.running;
     delete state.snapshot;
     state.runs = new Map();
@@ -190,7 +194,7 @@ export class LiveResults {
   #schedule(snapshot: Snapshot): void {
     const state = this.#stateOf(snapshot);
     clearTimeout(state.timer);
-    const rest = Math.min(Math.max(state.took, SHORTEST_REST), LONGEST_REST);
+    const rest = state.took < SHORT_RUN ? SHORTEST_REST : LONGEST_REST;
     state.timer = setTimeout(() => {
       if (!this.#isPresent(snapshot) || state.running) return;
       try {
@@ -213,6 +217,7 @@ export class LiveResults {
     if (state.snapshot !== snapshot) Object.assign(state, { snapshot, runs: new Map() });
     const mine = new Map<string, ScenarioRun>();
     const began = performance.now();
+    let said = false;
     const isCurrent = (): boolean => state.running?.job === job && this.#isPresent(snapshot);
     const add = (runs: readonly ScenarioRun[]): void => {
       for (const run of runs) {
@@ -229,7 +234,8 @@ export class LiveResults {
         ...(scenario === undefined ? {} : { scenario }),
       }),
       (runs) => {
-        if (!isCurrent()) return;
+        if (!isCurrent() || (said && runs.length === 0)) return;
+        said = true;
         add(runs);
         this.#send(snapshot, state);
       },
@@ -252,7 +258,7 @@ export class LiveResults {
       ended(how);
       return how;
     });
-    return { job: { ...job, end, cancel: () => job.cancel() }, runs: mine };
+    return { job: { end, cancel: job.cancel }, runs: mine };
   }
 
   #send({ uri, version }: Snapshot, { runs, done }: State): void {

@@ -31,8 +31,10 @@ export type ToWorker = { readonly id: number; readonly job: Job } | { readonly i
 
 export type FromWorker = {
   readonly id: number;
-} & /** Scenarios that ended since the last part; none when it only says that the run goes on. */
-({ readonly part: readonly ScenarioRun[] } | { readonly end: JobEnd });
+} /** Scenarios that ended since the last part; none when it only says that the run goes on. */ & (
+  | { readonly part: readonly ScenarioRun[] }
+  | { readonly end: JobEnd }
+);
 
 /** How a job ended. */
 export interface JobEnd {

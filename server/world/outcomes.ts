@@ -5,6 +5,7 @@ import { outcomeText } from '../features/outcome-text.ts';
 import type { ScenarioReport, StepReport } from '../features/run-file.ts';
 import type { ScenarioDecl, Span, Step } from '../language/syntax.ts';
 import type { LineOutcome, ScenarioOutcome } from '../protocol.ts';
+import { movedStep, withSteps } from './step-places.ts';
 
 /** A failure of a run as a finding; all places are offsets in the file that ran. */
 export interface RunFailure extends Span {
@@ -32,16 +33,16 @@ const MAX_FAILURES = 100;
 /** Runs of one step that are kept for features, and as many failed ones. */
 const KEEP = 20;
 
-/** Puts the runs of one scenario together, one outcome per line. */
+/** Puts the runs of one scenario together, one outcome per line. A step is known by its place: reports may be copies. */
 export function scenarioRun(scenario: ScenarioDecl, reports: readonly ScenarioReport[], lines: Lines): ScenarioRun {
   const byLine = new Map<number, Happened[]>();
-  const failed = new Map<Step, Happened[]>();
+  const failed = new Map<number, Happened[]>();
   for (const { name, steps } of reports)
     for (const result of steps) {
       const { step, status } = result;
       const happened = { scenario: name, result };
       add(byLine, lineOf(lines, Math.max(step.start, step.end - 1)), happened);
-      if (status === 'failed') add(failed, step, happened);
+      if (status === 'failed') add(failed, step.start, happened);
     }
   const bad = reports.find((r) => r.status === 'failed') ?? reports.find((r) => r.status === 'skipped');
   const outside = reports.find((r) => r.message !== '');
@@ -126,7 +127,7 @@ function stepText(result: StepReport, lines: Lines): string {
 function summary(happened: readonly Happened[], truncated: boolean): string {
   const words = new Map<string, number>();
   for (const { result } of happened) words.set(wordOf(result), (words.get(wordOf(result)) ?? 0) + 1);
-  const steps = new Set(happened.map(({ result }) => result.step)).size;
+  const steps = new Set(happened.map(({ result }) => result.step.start)).size;
   const what = truncated ? `first ${happened.length} runs` : count(happened.length, steps === 1 ? 'run' : 'step');
   return oneLine(`${what}: ${[...words].map(([word, n]) => `${n} ${word}`).join(', ')}`);
 }
@@ -151,8 +152,8 @@ function wordOf(result: StepReport): string {
 
 /** The steps of a line one after the other, each with all its runs. */
 function hover(happened: readonly Happened[], lines: Lines): string {
-  const steps = new Map<Step, Happened[]>();
-  for (const h of happened) add(steps, h.result.step, h);
+  const steps = new Map<number, Happened[]>();
+  for (const h of happened) add(steps, h.result.step.start, h);
   return [...steps.values()].map((runs) => explainResult(runs, lines)).join('\n\n---\n\n');
 }
 
@@ -196,43 +197,16 @@ function codeOf({ step, outcome, detail }: StepReport): RunFailure['code'] {
 
 /** A report without what its readers can find in their own tree, so that it travels light. */
 function slim(report: ScenarioReport): ScenarioReport {
-  const kept = new Map<Step, { passed: number; failed: number }>();
+  const kept = new Map<number, { passed: number; failed: number }>();
   const steps: StepReport[] = [];
+  const placesOf = (step: Step): Step => movedStep(step, 0);
   for (const result of report.steps) {
-    const seen = kept.get(result.step) ?? { passed: 0, failed: 0 };
-    kept.set(result.step, seen);
+    const seen = kept.get(result.step.start) ?? { passed: 0, failed: 0 };
+    kept.set(result.step.start, seen);
     if (KEEP < (result.status === 'failed' ? ++seen.failed : ++seen.passed)) continue;
-    const { detail } = result;
-    const cause = detail.staleCause;
-    const ref = (r: NonNullable<typeof cause>['filled']) => r && { step: slimStep(r.step), run: r.run };
-    steps.push({
-      ...result,
-      step: slimStep(result.step),
-      detail: cause
-        ? {
-            ...detail,
-            staleCause: {
-              ...cause,
-              ...(cause.filled ? { filled: ref(cause.filled)! } : {}),
-              ...(cause.edited ? { edited: ref(cause.edited)! } : {}),
-              missed: cause.missed.map((m) => ({ ...m, step: ref(m.step)! })),
-            },
-          }
-        : detail,
-    });
+    steps.push({ ...result, step: placesOf(result.step), detail: withSteps(result.detail, placesOf) });
   }
   return { ...report, steps };
-}
-
-/** The places of a step. Whoever needs the rest finds it by its start in the tree. */
-function slimStep({ kind, start, end, head, expect }: Step): Step {
-  return {
-    kind,
-    start,
-    end,
-    head,
-    ...(expect ? { expect: { start: expect.start, end: expect.end, groups: [] } } : {}),
-  } as unknown as Step;
 }
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();

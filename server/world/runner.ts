@@ -14,7 +14,8 @@ export type SpawnWorker = (heard: (message: FromWorker) => void, ended: (why: st
 /** A job that is waiting, worked on or over. */
 export interface Running {
   readonly end: Promise<JobEnd>;
-  cancel(): void;
+  /** @param patience how long the worker may take to see it, in milliseconds; then another takes its place */
+  cancel(patience?: number): void;
 }
 
 interface Entry {
@@ -25,7 +26,7 @@ interface Entry {
   cancelled: boolean;
 }
 
-/** How long a worker may take to see that its job was cancelled; then it is ended and another takes its place. */
+/** For somebody who waits for a cancelled job to end. */
 const PATIENCE = 60;
 
 /** Gives jobs to a worker, one at a time. The worker is replaced when it crashes or does not listen. */
@@ -51,7 +52,7 @@ export class Runner {
     const entry: Entry = { id: ++this.#lastId, job, part, settle, cancelled: false };
     this.#waiting.push(entry);
     this.#next();
-    return { end, cancel: () => this.#cancel(entry) };
+    return { end, cancel: (patience = PATIENCE) => this.#cancel(entry, patience) };
   }
 
   /** Starts the worker before it is needed. */
@@ -84,7 +85,10 @@ export class Runner {
 
   #start(): WorkerHandle {
     const worker: WorkerHandle = this.#spawn(
-      (message) => this.#heard(message),
+      (message) => {
+        // One that was given up may still have something to say.
+        if (this.#worker === worker) this.#heard(message);
+      },
       (why) => {
         if (this.#worker !== worker) return;
         this.#worker = undefined;
@@ -103,7 +107,7 @@ export class Runner {
     else entry.part(message.part);
   }
 
-  #cancel(entry: Entry): void {
+  #cancel(entry: Entry, patience: number): void {
     if (entry.cancelled) return;
     entry.cancelled = true;
     const at = this.#waiting.indexOf(entry);
@@ -117,7 +121,7 @@ export class Runner {
         this.dispose();
         this.#finish(entry, { cancelled: true });
         this.warmUp();
-      }, PATIENCE);
+      }, patience);
     }
   }
 

@@ -4,6 +4,12 @@ import type { Diagnostic } from '../language/diagnostic.ts';
 import { type FileHost, type Resolved, resolve } from '../language/resolve.ts';
 
 /**
+ * Characters of a text that is checked at every change. Above that an editor would stand still for seconds; the command
+ * line has the patience.
+ */
+export const MAX_TEXT = 2_000_000;
+
+/**
  * A document as it was at one version, with everything static that is known of it and of what it includes. Computed when
  * first asked for, then shared by all features. When the document or an included file changes, another takes its place.
  */
@@ -31,7 +37,7 @@ export class Snapshot {
   }
 
   get resolved(): Resolved {
-    this.#resolved ??= resolve(this.file, this.lines.text, {
+    this.#resolved ??= resolve(this.file, this.isTooLarge ? '' : this.lines.text, {
       resolve: (from, path) => this.#host.resolve(from, path),
       read: (file) => {
         const text = this.#host.read(file);
@@ -44,8 +50,12 @@ export class Snapshot {
 
   /** All findings, those in included files among them. */
   get diagnostics(): readonly Diagnostic[] {
-    this.#diagnostics ??= analyse(this.resolved);
+    this.#diagnostics ??= this.isTooLarge ? [tooLarge(this.file, this.lines.text)] : analyse(this.resolved);
     return this.#diagnostics;
+  }
+
+  get isTooLarge(): boolean {
+    return MAX_TEXT < this.lines.text.length;
   }
 
   /** Whether findings are at hand without work. */
@@ -68,3 +78,14 @@ export class Snapshot {
     return lines;
   }
 }
+
+const tooLarge = (file: string, text: string): Diagnostic => ({
+  file,
+  start: 0,
+  end: 0,
+  code: 'file-too-large',
+  severity: 'warning',
+  message: `${megabytes(text)} MB of text are neither checked nor run here; vsva run takes more than ${MAX_TEXT / 1e6} MB`,
+});
+
+const megabytes = (text: string): string => (text.length / 1e6).toFixed(1);

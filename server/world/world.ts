@@ -1,7 +1,7 @@
 import { indexLines } from '../features/lines.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
 import type { FileHost } from '../language/resolve.ts';
-import { Snapshot } from './snapshot.ts';
+import { MAX_TEXT, Snapshot } from './snapshot.ts';
 import { canonicalUri, includeUri } from './uri.ts';
 
 /** How files that are not open are read, by URI. */
@@ -15,7 +15,12 @@ export class World {
   constructor(read: ReadFile) {
     this.#host = {
       resolve: includeUri,
-      read: (file) => this.#snapshots.get(file)?.lines.text ?? read(file),
+      read: (file) => {
+        const text = this.#snapshots.get(file)?.lines.text ?? read(file);
+        return typeof text === 'string' && MAX_TEXT < text.length
+          ? { problem: `it has more than ${MAX_TEXT / 1e6} MB` }
+          : text;
+      },
     };
   }
 

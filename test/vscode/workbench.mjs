@@ -90,22 +90,25 @@ export async function problems(page) {
   return rows.evaluateAll((all) => all.map((row) => row.getAttribute('aria-label') ?? ''));
 }
 
+/** Moves the mouse to a place and gives what the hover there says, once it has loaded. */
 export async function hoverAt(page, { x, y }) {
-  const hover = page.locator('.monaco-hover:not(.hidden)').first();
   for (let attempt = 0; ; attempt++) {
     await page.mouse.move(x - 40, y + 200);
     await page.mouse.move(x - 2, y);
     await page.mouse.move(x, y);
     try {
-      await hover.waitFor({ timeout: 2000 });
-      break;
+      const told = await page.waitForFunction(
+        () => {
+          const text =
+            document.querySelector('.monaco-hover:not(.hidden) .hover-contents')?.parentElement?.textContent ?? '';
+          return text !== '' && !/Loading/.test(text) && text.replaceAll('\u00a0', ' ');
+        },
+        undefined,
+        { timeout: 3000 },
+      );
+      return await told.jsonValue();
     } catch (error) {
       if (attempt === 4) throw error;
     }
   }
-  await page.waitForFunction(() => {
-    const contents = document.querySelector('.monaco-hover:not(.hidden) .hover-contents');
-    return contents && !/Loading/.test(contents.textContent);
-  });
-  return (await hover.textContent()).replaceAll('\u00a0', ' ');
 }

@@ -37,11 +37,13 @@ export async function until<T>(
   }
 }
 
-/** Runs all that is registered and prints one line for each. Throws when one failed, which VS Code turns into an exit code. */
+/** Runs what is registered, or in a Node host what VSVA_ONLY chooses, and prints one line for each. Throws when one failed, which VS Code turns into an exit code. */
 export async function runAll(host: string, cleanUp: () => Promise<void>): Promise<void> {
+  const only = new RegExp(globalThis.process?.env?.VSVA_ONLY ?? '');
+  const chosen = tests.filter(({ suite: title, name }) => only.test(`${title}: ${name}`));
   let failed = 0;
   let last = '';
-  for (const { suite: title, name, run } of tests) {
+  for (const { suite: title, name, run } of chosen) {
     if (title !== last) console.log(`  ${title}`);
     last = title;
     const began = Date.now();
@@ -54,7 +56,7 @@ export async function runAll(host: string, cleanUp: () => Promise<void>): Promis
       await cleanUp();
     }
   }
-  console.log(`  ${host}: ${tests.length - failed} passed, ${failed} failed`);
+  console.log(`  ${host}: ${chosen.length - failed} passed, ${failed} failed`);
   if (0 < failed) throw new Error(`${failed} failed`);
 }
 

@@ -26,10 +26,8 @@ suite('diagnostics', {
   },
   'hints have a switch': async () => {
     const hints = () =>
-      languages
-        .getDiagnostics(fileUri('missing-invalidation.vsva'))
-        .filter((d) => d.severity >= DiagnosticSeverity.Information);
-    await open('missing-invalidation.vsva');
+      languages.getDiagnostics(fileUri('findings.vsva')).filter((d) => d.severity >= DiagnosticSeverity.Information);
+    await open('findings.vsva');
     await until('a hint', () => 0 < hints().length);
     await withSetting('diagnostics.hints', false, async () => {
       await until('no hint', () => hints().length === 0);

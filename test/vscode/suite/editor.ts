@@ -35,9 +35,13 @@ export async function open(name: string): Promise<TextEditor> {
   return window.showTextDocument(await workspace.openTextDocument(fileUri(name)), { preview: false });
 }
 
-/** A document with this text and nothing else open. */
+let written = 0;
+
+/** A new file with this text. Untitled documents would get back what a backup of the last of that name holds. */
 export async function openText(content: string): Promise<TextEditor> {
-  return window.showTextDocument(await workspace.openTextDocument({ language: 'vsva', content }), { preview: false });
+  const uri = fileUri(`text-${++written}.vsva`);
+  await workspace.fs.writeFile(uri, new TextEncoder().encode(content));
+  return window.showTextDocument(await workspace.openTextDocument(uri), { preview: false });
 }
 
 export async function closeAll(): Promise<void> {

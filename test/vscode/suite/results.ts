@@ -13,6 +13,8 @@ scenario "another" {
   dma read dev0 at 0x2000
 }
 `;
+/** What covers the page of the sample's buffer, as a hardware command. */
+const FLUSH = 'invalidate iommu0 p_iotlb_inv { G = pasid, DID = 2, PASID = pasid }';
 const current = (d: { current: boolean }): boolean => d.current;
 
 suite('live results', {
@@ -59,7 +61,7 @@ suite('live results', {
     same(2 <= (problem.relatedInformation ?? []).length, true, 'related places');
     const { status } = await api();
     same(status(document.uri.toString()).text, '$(error) vsva: 1 failed');
-    await replace(editor, 'unmap gpt buffer\n', 'unmap gpt buffer\n  submit flush_page\n');
+    await replace(editor, 'unmap gpt buffer\n', `unmap gpt buffer\n  ${FLUSH}\n`);
     await drawnAt(document, line + 1, (d) => d.kind === 'fault' && d.current);
     await until('no failure', () => diagnosticsOf(document).length === 0);
     await until('the total', () => status(document.uri.toString()).text === '$(pass) vsva: 1 passed');

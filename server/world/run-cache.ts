@@ -1,0 +1,139 @@
+import type { Lines } from '../features/lines.ts';
+import type { ScenarioReport } from '../features/run-file.ts';
+import type { Resolved } from '../language/resolve.ts';
+import type { Declaration, ScenarioDecl, Step } from '../language/syntax.ts';
+import { namesUsedIn } from '../language/used-names.ts';
+import { type ScenarioRun, scenarioRun } from './outcomes.ts';
+import { movedStep, withSteps } from './step-places.ts';
+
+/** Files whose last run is remembered. */
+const FILES = 20;
+/** Results of a scenario that are worth remembering; one with more is run again. */
+const MAX_RESULTS = 20_000;
+
+/** What one scenario came to, at the place where it stood. */
+interface Kept {
+  readonly start: number;
+  readonly line: number;
+  readonly reports: readonly ScenarioReport[];
+  readonly run: ScenarioRun;
+}
+
+interface KeptFile {
+  readonly common: string;
+  readonly scenarios: ReadonlyMap<string, Kept>;
+}
+
+/**
+ * Runs are deterministic: a scenario whose text, and the text of all that it uses, is what it was comes to what it came
+ * to, perhaps on other lines. So only what an edit concerns has to run again.
+ */
+export class RunCache {
+  readonly #files = new Map<string, KeptFile>();
+
+  /** For one run of a file; what is kept in it is there for the next. */
+  of(resolved: Resolved, lines: Lines, budget: number): FileRuns {
+    const last = this.#files.get(resolved.file);
+    const runs = new FileRuns(resolved, lines, budget, last);
+    this.#files.delete(resolved.file);
+    this.#files.set(resolved.file, runs.kept);
+    if (FILES < this.#files.size) this.#files.delete(this.#files.keys().next().value!);
+    return runs;
+  }
+}
+
+export class FileRuns {
+  readonly kept: KeptFile & { readonly scenarios: Map<string, Kept> };
+  readonly #last: ReadonlyMap<string, Kept>;
+  readonly #text: string;
+  readonly #lines: Lines;
+  readonly #declared = new Map<string, string>();
+  readonly #uses = new Map<string, ReadonlySet<string>>();
+
+  constructor({ sources }: Resolved, lines: Lines, budget: number, last: KeptFile | undefined) {
+    this.#text = sources[0]!.text;
+    this.#lines = lines;
+    const everywhere: string[] = [`${budget}`];
+    const roots: Declaration[] = [];
+    for (const { text, program } of sources)
+      for (const declaration of program.declarations) {
+        if (declaration.kind === 'scenario') continue;
+        const source = text.slice(declaration.start, declaration.end);
+        const name = 'name' in declaration ? declaration.name?.text : undefined;
+        if (name !== undefined && !this.#declared.has(name)) {
+          this.#declared.set(name, source);
+          this.#uses.set(name, namesUsedIn(declaration));
+        }
+        // Machine and page tables are there whether a scenario names them or not.
+        if (declaration.kind === 'payload' || declaration.kind === 'let') continue;
+        everywhere.push(source);
+        roots.push(declaration);
+      }
+    // A name that comes or goes may change what another is taken for.
+    everywhere.push([...this.#declared.keys()].join(' '));
+    for (const root of roots) everywhere.push(this.#textsUsedBy(namesUsedIn(root)));
+    const common = everywhere.join('\0');
+    this.#last = last?.common === common ? last.scenarios : new Map();
+    // What was not asked for this time stays known for the next.
+    this.kept = { common, scenarios: new Map(this.#last) };
+  }
+
+  /** What the scenario comes to, where that is known, at the lines where it stands now. */
+  find(scenario: ScenarioDecl, line: number): ScenarioRun | undefined {
+    const key = this.#keyOf(scenario);
+    const kept = this.#last.get(key);
+    if (!kept) return undefined;
+    const { start } = scenario;
+    if (kept.start === start && kept.line === line) return kept.run;
+    const reports = kept.reports.map((r) => moved(r, start - kept.start, line - kept.line));
+    const run = scenarioRun(scenario, reports, this.#lines);
+    this.kept.scenarios.set(key, { start, line, reports, run });
+    return run;
+  }
+
+  keep(scenario: ScenarioDecl, line: number, reports: readonly ScenarioReport[], run: ScenarioRun): void {
+    if (MAX_RESULTS < reports.reduce((n, r) => n + r.steps.length, 0)) return;
+    const light = reports.map((r) => moved(r, 0, 0));
+    this.kept.scenarios.set(this.#keyOf(scenario), { start: scenario.start, line, reports: light, run });
+  }
+
+  /** Forgets what no scenario of the file stands for any more. */
+  tidy(scenarios: readonly ScenarioDecl[]): void {
+    const present = new Set(scenarios.map((s) => this.#keyOf(s)));
+    for (const key of this.kept.scenarios.keys()) if (!present.has(key)) this.kept.scenarios.delete(key);
+  }
+
+  #keyOf(scenario: ScenarioDecl): string {
+    const used = this.#textsUsedBy(namesUsedIn({ kind: 'scenario', ...scenario }));
+    return `${this.#text.slice(scenario.start, scenario.end)}\0${used}`;
+  }
+
+  /** The declarations that names stand for, at first or second hand. */
+  #textsUsedBy(names: ReadonlySet<string>): string {
+    const used = new Set([...names].sort());
+    const texts: string[] = [];
+    // A set's iteration reaches what is added on the way.
+    for (const name of used) {
+      const text = this.#declared.get(name);
+      if (text === undefined) continue;
+      texts.push(text);
+      for (const more of this.#uses.get(name)!) used.add(more);
+    }
+    return texts.join('\0');
+  }
+}
+
+/** A report for a text in which the scenario stands elsewhere. Of its steps only the places are left. */
+function moved(report: ScenarioReport, by: number, lines: number): ScenarioReport {
+  const stepOf = (step: Step): Step => movedStep(step, by);
+  return {
+    ...report,
+    line: report.line + lines,
+    steps: report.steps.map((result) => ({
+      ...result,
+      line: result.line + lines,
+      step: stepOf(result.step),
+      detail: withSteps(result.detail, stepOf),
+    })),
+  };
+}
