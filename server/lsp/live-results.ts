@@ -3,9 +3,10 @@ import type { ScenarioReport } from '../features/run-file.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
 import type { ResultsParams, RunSummary, ScenarioOutcome, TextAnswer } from '../protocol.ts';
 import type { JobEnd } from '../world/jobs.ts';
-import type { ScenarioRun } from '../world/outcomes.ts';
+import { movedFailure, type ScenarioRun } from '../world/outcomes.ts';
 import { type Runner, type Running, textsOf } from '../world/runner.ts';
 import type { Snapshot } from '../world/snapshot.ts';
+import { moved } from '../world/step-places.ts';
 import type { World } from '../world/world.ts';
 import type { Settings } from './settings.ts';
 
@@ -135,7 +136,7 @@ export class LiveResults {
 
   /** Results of exactly this snapshot; none while a first run is still on its way. */
   reportsOf(snapshot: Snapshot): readonly ScenarioReport[] {
-    return this.#runsOf(snapshot).flatMap((r) => r.reports);
+    return this.#runsOf(snapshot).flatMap(placedReports);
   }
 
   outcomesOf(snapshot: Snapshot): readonly ScenarioOutcome[] {
@@ -145,18 +146,20 @@ export class LiveResults {
   /** Failures of exactly this snapshot as findings. */
   failuresOf(snapshot: Snapshot): readonly Diagnostic[] {
     const { file } = snapshot;
-    return this.#runsOf(snapshot).flatMap(({ failures }) =>
-      failures.map(
-        ({ start, end, code, message, related }): Diagnostic => ({
-          file,
-          start,
-          end,
-          code,
-          severity: 'error',
-          message,
-          ...(related.length > 0 ? { related: related.map((r) => ({ ...r, file })) } : {}),
-        }),
-      ),
+    return this.#runsOf(snapshot).flatMap((run) =>
+      run.failures
+        .map((f) => movedFailure(f, run.start))
+        .map(
+          ({ start, end, code, message, related }): Diagnostic => ({
+            file,
+            start,
+            end,
+            code,
+            severity: 'error',
+            message,
+            ...(related.length > 0 ? { related: related.map((r) => ({ ...r, file })) } : {}),
+          }),
+        ),
     );
   }
 
@@ -266,6 +269,14 @@ export class LiveResults {
   }
 }
 
+/** The reports of a run where its scenario stands; every menu and hover asks for them. */
+function placedReports(run: ScenarioRun): readonly ScenarioReport[] {
+  let reports = placed.get(run);
+  if (!reports) placed.set(run, (reports = run.reports.map((r) => moved(r, run.start, 0))));
+  return reports;
+}
+const placed = new WeakMap<ScenarioRun, readonly ScenarioReport[]>();
+
 const scenariosOf = ({ resolved }: Snapshot) =>
   resolved.sources[0]!.program.declarations.filter((d) => d.kind === 'scenario');
 
@@ -286,7 +297,7 @@ function unended(
     .map(({ title, start }): ScenarioRun => {
       const line = lineOf(snapshot.lines, start) - 1;
       const outcome = { name: title, line, status: 'skipped', message: why, lines: [] } as const;
-      return { outcome, failures: [], reports: [] };
+      return { start, outcome, failures: [], reports: [] };
     })
     .filter((run) => !known.has(keyOf(run)));
 }

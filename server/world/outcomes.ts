@@ -3,19 +3,23 @@ import { explainResult } from '../features/explain-result.ts';
 import { type Lines, lineOf } from '../features/lines.ts';
 import { outcomeText } from '../features/outcome-text.ts';
 import type { ScenarioReport, StepReport } from '../features/run-file.ts';
-import type { ScenarioDecl, Span, Step } from '../language/syntax.ts';
+import type { ScenarioDecl, Span } from '../language/syntax.ts';
 import type { LineOutcome, ScenarioOutcome } from '../protocol.ts';
-import { movedStep, withSteps } from './step-places.ts';
+import { moved } from './step-places.ts';
 
-/** A failure of a run as a finding; all places are offsets in the file that ran. */
+/** A failure of a run as a finding; all places are in the file that ran. */
 export interface RunFailure extends Span {
   readonly code: 'stale' | 'hidden' | 'expectation' | 'problem' | 'errno' | 'fault' | 'scenario';
   readonly message: string;
   readonly related: readonly (Span & { readonly message: string })[];
 }
 
-/** What the runs of one scenario came to, one per value of its `for`. */
+/**
+ * What the runs of one scenario came to, one per value of its `for`. Offsets in it count from the start of the scenario, so
+ * that it stays what it is when something in front of it changes.
+ */
 export interface ScenarioRun {
+  readonly start: number;
   readonly outcome: ScenarioOutcome;
   readonly failures: readonly RunFailure[];
   /** For hovers, lenses and fixes: of a step that ran often the first runs and the first failed ones. */
@@ -47,7 +51,14 @@ export function scenarioRun(scenario: ScenarioDecl, reports: readonly ScenarioRe
   const bad = reports.find((r) => r.status === 'failed') ?? reports.find((r) => r.status === 'skipped');
   const outside = reports.find((r) => r.message !== '');
   const truncated = reports.some((r) => r.truncated);
+  const { start, titleSpan } = scenario;
+  const failures = [...failed.values()]
+    .slice(0, MAX_FAILURES)
+    .map((happened) => failure(happened, lines, reports.length));
+  if (outside?.status === 'failed')
+    failures.unshift({ ...titleSpan, code: 'scenario', message: outside.message, related: [] });
   return {
+    start,
     outcome: {
       name: scenario.title,
       line: lineOf(lines, scenario.start) - 1,
@@ -57,13 +68,8 @@ export function scenarioRun(scenario: ScenarioDecl, reports: readonly ScenarioRe
         .sort(([a], [b]) => a - b)
         .map(([line, happened]) => ({ line: line - 1, ...outcomeOf(happened, lines, { truncated }) })),
     },
-    failures: [
-      ...(outside?.status === 'failed'
-        ? [{ ...scenario.titleSpan, code: 'scenario', message: outside.message, related: [] } as const]
-        : []),
-      ...[...failed.values()].slice(0, MAX_FAILURES).map((happened) => failure(happened, lines, reports.length)),
-    ],
-    reports: reports.map(slim),
+    failures: failures.map((f) => movedFailure(f, -start)),
+    reports: reports.map((r) => moved(slim(r), -start, 0)),
   };
 }
 
@@ -195,18 +201,20 @@ function codeOf({ step, outcome, detail }: StepReport): RunFailure['code'] {
   return outcome === 'fault' ? 'fault' : 'errno';
 }
 
-/** A report without what its readers can find in their own tree, so that it travels light. */
+/** A report with the first runs of each step and the first failed ones, so that it travels light. */
 function slim(report: ScenarioReport): ScenarioReport {
-  const kept = new Map<number, { passed: number; failed: number }>();
-  const steps: StepReport[] = [];
-  const placesOf = (step: Step): Step => movedStep(step, 0);
-  for (const result of report.steps) {
-    const seen = kept.get(result.step.start) ?? { passed: 0, failed: 0 };
-    kept.set(result.step.start, seen);
-    if (KEEP < (result.status === 'failed' ? ++seen.failed : ++seen.passed)) continue;
-    steps.push({ ...result, step: placesOf(result.step), detail: withSteps(result.detail, placesOf) });
-  }
-  return { ...report, steps };
+  const seen = new Map<number, { passed: number; failed: number }>();
+  const isKept = ({ step, status }: StepReport): boolean => {
+    const n = seen.get(step.start) ?? { passed: 0, failed: 0 };
+    seen.set(step.start, n);
+    return (status === 'failed' ? ++n.failed : ++n.passed) <= KEEP;
+  };
+  return { ...report, steps: report.steps.filter(isKept) };
+}
+
+export function movedFailure(failure: RunFailure, by: number): RunFailure {
+  const move = <S extends Span>(span: S): S => ({ ...span, start: span.start + by, end: span.end + by });
+  return { ...move(failure), related: failure.related.map(move) };
 }
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();

@@ -1,19 +1,18 @@
 import type { Lines } from '../features/lines.ts';
 import type { ScenarioReport } from '../features/run-file.ts';
 import type { Resolved } from '../language/resolve.ts';
-import type { Declaration, ScenarioDecl, Step } from '../language/syntax.ts';
+import type { Declaration, ScenarioDecl } from '../language/syntax.ts';
 import { namesUsedIn } from '../language/used-names.ts';
 import { type ScenarioRun, scenarioRun } from './outcomes.ts';
-import { movedStep, withSteps } from './step-places.ts';
+import { moved } from './step-places.ts';
 
 /** Files whose last run is remembered. */
 const FILES = 20;
 /** Results of a scenario that are worth remembering; one with more is run again. */
 const MAX_RESULTS = 20_000;
 
-/** What one scenario came to, at the place where it stood. */
+/** What one scenario came to when its head stood on a line; offsets count from its start. */
 interface Kept {
-  readonly start: number;
   readonly line: number;
   readonly reports: readonly ScenarioReport[];
   readonly run: ScenarioRun;
@@ -84,17 +83,18 @@ export class FileRuns {
     const kept = this.#last.get(key);
     if (!kept) return undefined;
     const { start } = scenario;
-    if (kept.start === start && kept.line === line) return kept.run;
-    const reports = kept.reports.map((r) => moved(r, start - kept.start, line - kept.line));
-    const run = scenarioRun(scenario, reports, this.#lines);
-    this.kept.scenarios.set(key, { start, line, reports, run });
+    if (kept.line === line) return { ...kept.run, start };
+    const reports = kept.reports.map((r) => moved(r, 0, line - kept.line));
+    const here = reports.map((r) => moved(r, start, 0));
+    const run = scenarioRun(scenario, here, this.#lines);
+    this.kept.scenarios.set(key, { line, reports, run });
     return run;
   }
 
   keep(scenario: ScenarioDecl, line: number, reports: readonly ScenarioReport[], run: ScenarioRun): void {
     if (MAX_RESULTS < reports.reduce((n, r) => n + r.steps.length, 0)) return;
-    const light = reports.map((r) => moved(r, 0, 0));
-    this.kept.scenarios.set(this.#keyOf(scenario), { start: scenario.start, line, reports: light, run });
+    const light = reports.map((r) => moved(r, -scenario.start, 0));
+    this.kept.scenarios.set(this.#keyOf(scenario), { line, reports: light, run });
   }
 
   /** Forgets what no scenario of the file stands for any more. */
@@ -121,19 +121,4 @@ export class FileRuns {
     }
     return texts.join('\0');
   }
-}
-
-/** A report for a text in which the scenario stands elsewhere. Of its steps only the places are left. */
-function moved(report: ScenarioReport, by: number, lines: number): ScenarioReport {
-  const stepOf = (step: Step): Step => movedStep(step, by);
-  return {
-    ...report,
-    line: report.line + lines,
-    steps: report.steps.map((result) => ({
-      ...result,
-      line: result.line + lines,
-      step: stepOf(result.step),
-      detail: withSteps(result.detail, stepOf),
-    })),
-  };
 }

@@ -85,7 +85,7 @@ const tooLarge = (file: string, text: string): Diagnostic => ({
   end: 0,
   code: 'file-too-large',
   severity: 'warning',
-  message: `${megabytes(text)} MB of text are neither checked nor run here; vsva run takes more than ${MAX_TEXT / 1e6} MB`,
+  message: `this file has ${megabytes(text)} MB; above ${MAX_TEXT / 1e6} MB nothing is checked or run here, only by vsva run`,
 });
 
 const megabytes = (text: string): string => (text.length / 1e6).toFixed(1);

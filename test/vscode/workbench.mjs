@@ -90,23 +90,22 @@ export async function problems(page) {
   return rows.evaluateAll((all) => all.map((row) => row.getAttribute('aria-label') ?? ''));
 }
 
-/** Moves the mouse to a place and gives what the hover there says, once it has loaded. */
-export async function hoverAt(page, { x, y }) {
+/** Moves the mouse to a place until the hover there says what is wanted; its parts come one after the other. */
+export async function hoverAt(page, { x, y }, wanted) {
   for (let attempt = 0; ; attempt++) {
     await page.mouse.move(x - 40, y + 200);
     await page.mouse.move(x - 2, y);
     await page.mouse.move(x, y);
     try {
-      const told = await page.waitForFunction(
-        () => {
-          const text =
-            document.querySelector('.monaco-hover:not(.hidden) .hover-contents')?.parentElement?.textContent ?? '';
-          return text !== '' && !/Loading/.test(text) && text.replaceAll('\u00a0', ' ');
+      await page.waitForFunction(
+        (pattern) => {
+          const all = [...document.querySelectorAll('.monaco-hover:not(.hidden) .hover-contents')];
+          return new RegExp(pattern).test(all.map((e) => e.textContent.replaceAll('\u00a0', ' ')).join('\n'));
         },
-        undefined,
+        wanted.source,
         { timeout: 3000 },
       );
-      return await told.jsonValue();
+      return;
     } catch (error) {
       if (attempt === 4) throw error;
     }
