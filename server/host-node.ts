@@ -10,13 +10,13 @@ import { serveJobs } from './world/worker.ts';
 /** Put in place by the build. */
 declare const VSVA_VERSION: string;
 
-/** A scenario's memory is sparse; one that needs more than this is a slip. */
-const WORKER_HEAP_MB = 512;
+/** A scenario's memory is sparse; one that needs more than this is a slip. What is young is kept small: nobody waits for it. */
+const LIMITS = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 };
 
 const spawnFrom =
   (main: string): SpawnWorker =>
   (heard, ended) => {
-    const worker = new Worker(main, { resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB }, argv: [] });
+    const worker = new Worker(main, { resourceLimits: LIMITS, argv: [] });
     let why: string | undefined;
     worker.on('message', heard);
     worker.on('error', (error) => {

@@ -1,3 +1,4 @@
+import type { ScenarioFile } from '../../engine/index.ts';
 import type { Lines } from '../features/lines.ts';
 import type { ScenarioReport } from '../features/run-file.ts';
 import type { Resolved } from '../language/resolve.ts';
@@ -20,6 +21,7 @@ interface Kept {
 
 interface KeptFile {
   readonly common: string;
+  readonly file: ScenarioFile | undefined;
   readonly scenarios: ReadonlyMap<string, Kept>;
 }
 
@@ -42,6 +44,11 @@ export class RunCache {
 }
 
 export class FileRuns {
+  /**
+   * The file to run: with the machine and the tables of the last one where their text is the same, so that the engine
+   * knows its memory again. Nothing of a result depends on where they stand in the text.
+   */
+  readonly file: ScenarioFile | undefined;
   readonly kept: KeptFile & { readonly scenarios: Map<string, Kept> };
   readonly #last: ReadonlyMap<string, Kept>;
   readonly #text: string;
@@ -49,7 +56,7 @@ export class FileRuns {
   readonly #declared = new Map<string, string>();
   readonly #uses = new Map<string, ReadonlySet<string>>();
 
-  constructor({ sources }: Resolved, lines: Lines, budget: number, last: KeptFile | undefined) {
+  constructor({ sources, scenarioFile }: Resolved, lines: Lines, budget: number, last: KeptFile | undefined) {
     this.#text = sources[0]!.text;
     this.#lines = lines;
     const everywhere: string[] = [`${budget}`];
@@ -72,9 +79,12 @@ export class FileRuns {
     everywhere.push([...this.#declared.keys()].join(' '));
     for (const root of roots) everywhere.push(this.#textsUsedBy(namesUsedIn(root)));
     const common = everywhere.join('\0');
-    this.#last = last?.common === common ? last.scenarios : new Map();
+    const same = last?.common === common ? last : undefined;
+    this.#last = same?.scenarios ?? new Map();
+    this.file = scenarioFile && same?.file && { ...scenarioFile, machine: same.file.machine, tables: same.file.tables };
+    this.file ??= scenarioFile;
     // What was not asked for this time stays known for the next.
-    this.kept = { common, scenarios: new Map(this.#last) };
+    this.kept = { common, file: this.file, scenarios: new Map(this.#last) };
   }
 
   /** What the scenario comes to, where that is known, at the lines where it stands now. */

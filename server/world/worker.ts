@@ -55,15 +55,15 @@ async function run(
 ): Promise<JobEnd> {
   const resolved = resolveTexts({ file, text, included });
   const lines = indexLines(text);
+  const known = cache.of(resolved, lines, budget);
   const check: CheckReport = {
     file,
     uapi: undefined,
     diagnostics: errors.map((e) => ({ ...e, line: 0, column: 0, endLine: 0, endColumn: 0 })),
     sources: new Map(resolved.sources.map((s) => [s.file, s.file === file ? lines : indexLines(s.text)])),
-    resolved,
+    resolved: { ...resolved, scenarioFile: known.file },
   };
   const scenarios = resolved.sources[0]!.program.declarations.filter((d) => d.kind === 'scenario');
-  const known = cache.of(resolved, lines, budget);
   const lineOfHead = (scenario: ScenarioDecl): number => lineOf(lines, scenario.start);
   let ended: ScenarioRun[] = [];
 

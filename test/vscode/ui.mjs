@@ -11,7 +11,7 @@ import {
   codeLens,
   command,
   editor,
-  hoverAt,
+  hoverAtCursor,
   openFile,
   problems,
   ready,
@@ -71,6 +71,8 @@ async function walkthrough(browser, name, theme, counts) {
       await page.keyboard.press('Control+End');
       await afterText(page, text, /^✗ STALE: edited line \d+, cached line \d+/);
       assert.ok((await afterTexts(text)).some(({ text: t }) => /^✓ HPA 0x1_4000_0000 · 24 refs · miss$/.test(t)));
+      // The lens comes after the results and pushes lines down, once.
+      await codeLens(text, /failed/).waitFor();
       await shoot('results');
     });
     await step('the status bar has the total', async () => {
@@ -80,16 +82,18 @@ async function walkthrough(browser, name, theme, counts) {
       assert.match((await item.locator('a').first().getAttribute('aria-label')) ?? '', /1 failed/);
     });
     await step('the hover has the whole story', async () => {
-      const box = await boxOf(text, 'at buffer expect fault');
-      await hoverAt(page, { x: box.x + box.width - 6, y: box.y + box.height / 2 }, /IOTLB still held/);
-      await shoot('hover');
+      const box = await boxOf(text, 'expect fault');
+      await page.mouse.click(box.x + box.width - 6, box.y + box.height / 2);
       await page.mouse.move(5, 5);
+      await hoverAtCursor(page, /IOTLB still held/);
+      await shoot('hover');
+      await page.keyboard.press('Escape');
     });
     await step('so has the hover of the result itself', async () => {
-      const { box } = await afterText(page, text, /^✗ STALE/);
-      await hoverAt(page, { x: box.x + box.width / 2, y: box.y + box.height / 2 }, /STALE/);
+      await page.keyboard.press('End');
+      await hoverAtCursor(page, /Failed · STALE/);
       await shoot('result-hover');
-      await page.mouse.move(5, 5);
+      await page.keyboard.press('Escape');
     });
     await step('the Problems view has an entry', async () => {
       const rows = await problems(page);

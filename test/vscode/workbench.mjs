@@ -90,12 +90,11 @@ export async function problems(page) {
   return rows.evaluateAll((all) => all.map((row) => row.getAttribute('aria-label') ?? ''));
 }
 
-/** Moves the mouse to a place until the hover there says what is wanted; its parts come one after the other. */
-export async function hoverAt(page, { x, y }, wanted) {
+/** Shows the hover at the cursor until it says what is wanted; its parts come one after the other. */
+export async function hoverAtCursor(page, wanted) {
   for (let attempt = 0; ; attempt++) {
-    await page.mouse.move(x - 40, y + 200);
-    await page.mouse.move(x - 2, y);
-    await page.mouse.move(x, y);
+    await page.keyboard.press('Control+K');
+    await page.keyboard.press('Control+I');
     try {
       await page.waitForFunction(
         (pattern) => {
