@@ -9,7 +9,7 @@ import {
 } from 'vscode';
 import type { LineOutcome } from '../server/protocol.ts';
 import { type Shown, type ShownLine, shownLines } from './live-results.ts';
-import { isOn, showsKind } from './settings.ts';
+import { isOn } from './settings.ts';
 
 type Kind = LineOutcome['kind'];
 
@@ -74,7 +74,8 @@ export class ResultDecorations implements Disposable {
 
   draw(editor: TextEditor, shown: Shown | undefined): void {
     const { document, visibleRanges } = editor;
-    const all = shown && isOn('results', document) ? drawn(shown, (kind) => showsKind(kind, document)) : [];
+    const all =
+      shown && isOn('results.enabled', document) ? drawn(shown, (kind) => isOn(`results.${kind}`, document)) : [];
     const lines = all.filter(({ line }) => line < document.lineCount);
     const first = Math.min(...visibleRanges.map((r) => r.start.line)) - MARGIN;
     const last = Math.max(...visibleRanges.map((r) => r.end.line)) + MARGIN;
@@ -86,7 +87,9 @@ export class ResultDecorations implements Disposable {
     );
     editor.setDecorations(
       this.#marks,
-      lines.filter((each) => each.failed && each.current).map(({ line }) => document.lineAt(line).range),
+      (isOn('results.overviewRuler', document) ? lines : [])
+        .filter((each) => each.failed && each.current)
+        .map(({ line }) => document.lineAt(line).range),
     );
   }
 
@@ -97,7 +100,7 @@ export class ResultDecorations implements Disposable {
 
   #option({ document }: TextEditor, { line, text, kind, current, hover }: Drawn): DecorationOptions {
     const { end } = document.lineAt(line).range;
-    const note = current ? '' : '*(stale: the text has changed since this ran)*\n\n';
+    const note = current ? '' : '*(stale: something has changed since this ran)*\n\n';
     return {
       range: document.validateRange(document.lineAt(line).range.with(end, end)),
       hoverMessage: new MarkdownString(note + hover),

@@ -1,14 +1,11 @@
-import { join } from 'node:path';
 import type { ExtensionContext } from 'vscode';
-import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
-import { start, type VsvaApi } from './start.ts';
+import type { VsvaApi } from './start.ts';
 
-/** Desktop and remote: the server is a Node process. */
-export function activate(context: ExtensionContext): VsvaApi {
-  const module = context.asAbsolutePath(join('dist', 'server.cjs'));
-  return start(
-    context,
-    'node',
-    (options) => new LanguageClient('vsva', 'vsva', { module, transport: TransportKind.ipc }, options),
-  );
+/**
+ * The extension in one script: desktop and browser load the same file, in which both hosts lie and one wakes up, so that
+ * the package carries the language client once.
+ */
+export async function activate(context: ExtensionContext): Promise<VsvaApi> {
+  const host = 'WorkerGlobalScope' in globalThis ? await import('./web.ts') : await import('./desktop.ts');
+  return host.activate(context);
 }

@@ -1,8 +1,9 @@
 import type { LineOutcome, ResultsParams, ScenarioOutcome } from '../server/protocol.ts';
-import { type LineEdit, shiftLine } from './line-shift.ts';
+import { type Anchor, type LineEdit, shiftThrough } from './line-shift.ts';
 
 /** A scenario's outcome at the lines where its text stands by now. */
-export interface ShownScenario extends ScenarioOutcome {
+export interface ShownScenario extends ScenarioOutcome, Anchor {
+  readonly lines: readonly (LineOutcome & Anchor)[];
   /** False as soon as the text has changed, until results of the new text are there. */
   readonly current: boolean;
 }
@@ -103,14 +104,8 @@ export function shownLines({ scenarios }: Shown): ShownLine[] {
 }
 
 function shiftAll<S extends ScenarioOutcome>(scenarios: readonly S[], edits: readonly LineEdit[]): S[] {
-  const move = (line: number): number | undefined =>
-    edits.reduce<number | undefined>((at, edit) => (at === undefined ? at : shiftLine(at, edit)), line);
   return scenarios.map((scenario) => ({
-    ...scenario,
-    line: move(scenario.line) ?? scenario.line,
-    lines: scenario.lines.flatMap((l) => {
-      const line = move(l.line);
-      return line === undefined ? [] : line === l.line ? [l] : [{ ...l, line }];
-    }),
+    ...(shiftThrough(scenario, edits) ?? scenario),
+    lines: scenario.lines.flatMap((line) => shiftThrough(line, edits) ?? []),
   }));
 }

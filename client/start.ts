@@ -1,7 +1,5 @@
 import {
   commands,
-  type Diagnostic,
-  DiagnosticSeverity,
   type Disposable,
   type ExtensionContext,
   type TextDocument,
@@ -18,26 +16,17 @@ import {
   type LanguageClientOptions,
   RevealOutputChannelOn,
   State,
-  vsdiag,
 } from 'vscode-languageclient';
-import {
-  CANCEL,
-  type CancelParams,
-  LAYOUT,
-  RESULTS,
-  type ResultsParams,
-  RUN,
-  type RunParams,
-  type RunSummary,
-  type TextAnswer,
-  WALK,
-} from '../server/protocol.ts';
+import { READ, RESULTS, type ReadAnswer, type ResultsParams, type TextAnswer } from '../server/protocol.ts';
+import { registerCommands } from './commands.ts';
 import { type Drawn, drawn, ResultDecorations } from './decorations.ts';
-import type { LineEdit } from './line-shift.ts';
+import { FILTERED } from './filters.ts';
+import { lineEdits } from './line-shift.ts';
 import { LiveResults } from './live-results.ts';
-import { scenarioAt } from './scenario-at.ts';
-import { isOn, runSettings, showsHints, showsKind } from './settings.ts';
-import { type Status, StatusBar, statusOf } from './status-bar.ts';
+import { readFile } from './read-file.ts';
+import { Restarts } from './restarts.ts';
+import { FILTERS, isOn, runSettings } from './settings.ts';
+import { type ServerState, type Status, StatusBar, statusOf, times } from './status-bar.ts';
 import { TextDocuments } from './text-documents.ts';
 
 /** What `activate` returns: enough to see from outside what a document shows. */
@@ -53,21 +42,6 @@ export interface VsvaApi {
 
 const SELECTOR = [{ language: 'vsva' }];
 
-/** Server to client: the text of a file. */
-const READ = 'vsva/read';
-
-async function readFile({ uri }: { readonly uri: string }): Promise<{ text?: string; problem?: string }> {
-  try {
-    return { text: new TextDecoder().decode(await workspace.fs.readFile(Uri.parse(uri))) };
-  } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-/** Unless they are wanted, leaves out what is neither error nor warning. */
-const withoutHints = (uri: Uri, all: readonly Diagnostic[]): Diagnostic[] =>
-  all.filter(({ severity }) => severity < DiagnosticSeverity.Information || showsHints(uri));
-
 /** Everything that desktop and browser have in common. `create` makes the client that fits the host. */
 export function start(
   context: ExtensionContext,
@@ -77,26 +51,25 @@ export function start(
   const results = new LiveResults();
   const decorations = new ResultDecorations();
   const statusBar = new StatusBar();
-  let broken: string | undefined;
+  const restarts = new Restarts();
+  let server: ServerState = { is: 'up', restarts: 0 };
+  // A channel of the client's own would be gone, with all it says, after a stop.
+  const output = window.createOutputChannel('vsva', { log: true });
 
   const client = create({
     documentSelector: SELECTOR,
+    outputChannel: output,
     // Whoever wants to read what the server says opens the output; it never opens by itself.
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     // Files that are not on the server's disk are read here: virtual workspaces, and all of them in the browser.
-    initializationOptions: () => ({ readFiles: true, run: runSettings() }),
+    initializationOptions: () => ({ readFiles: true, drawsResults: true, run: runSettings() }),
     initializationFailedHandler: () => false,
-    middleware: {
-      handleDiagnostics: (uri, diagnostics, next) => next(uri, withoutHints(uri, diagnostics)),
-      provideDiagnostics: async (document, previous, token, next) => {
-        const report = await next(document, previous, token);
-        if (report?.kind !== vsdiag.DocumentDiagnosticReportKind.full) return report;
-        const uri = document instanceof Uri ? document : document.uri;
-        return { ...report, items: withoutHints(uri, report.items) };
-      },
-      provideCodeLenses: (document, token, next) => (isOn('lens', document) ? next(document, token) : []),
-    },
+    errorHandler: restarts,
+    middleware: FILTERED,
   });
+  // Some errors would be shown whatever is set; the status bar and the output tell all of them.
+  const tell = client.error.bind(client);
+  client.error = (message, data) => tell(message, data, false);
   const texts = new TextDocuments((method, params) => client.sendRequest<TextAnswer>(method, params));
 
   const redraw = (editor: TextEditor): void => {
@@ -106,7 +79,7 @@ export function start(
   const showStatus = (): void => {
     const document = window.activeTextEditor?.document;
     const shown = document && results.of(document.uri.toString());
-    statusBar.show(document, shown, broken);
+    statusBar.show(document, shown, server);
     // Menus offer to cancel while there is something to cancel.
     const running = shown?.running ?? false;
     if (running !== wasRunning) void commands.executeCommand('setContext', 'vsva.running', running);
@@ -133,16 +106,7 @@ export function start(
   const edited = ({ document, contentChanges }: TextDocumentChangeEvent): void => {
     if (document.languageId !== 'vsva') return;
     const uri = document.uri.toString();
-    const edits = contentChanges.map(({ range, text }): LineEdit => {
-      const before = document.lineAt(Math.min(range.start.line, document.lineCount - 1)).text;
-      return {
-        start: range.start.line,
-        end: range.end.line,
-        added: text.split('\n').length - 1,
-        fromIndent: before.slice(0, range.start.character).trim() === '',
-        insertion: range.isEmpty,
-      };
-    });
+    const edits = lineEdits(contentChanges, document);
     results.edited(uri, document.version, edits);
     texts.edited(uri, edits);
     redrawDocument(uri);
@@ -150,68 +114,26 @@ export function start(
 
   const closed = ({ uri }: TextDocument): void => results.closed(uri.toString());
 
-  const run = async (params: RunParams): Promise<RunSummary> => {
-    await client.start();
-    return client.sendRequest<RunSummary>(RUN, params);
-  };
-  const target = (uri: unknown): string | undefined => {
-    if (typeof uri === 'string') return uri;
-    if (uri instanceof Uri) return uri.toString();
-    const document = window.activeTextEditor?.document;
-    return document?.languageId === 'vsva' ? document.uri.toString() : undefined;
-  };
-  const showText = async (method: string, uri: unknown, line: unknown): Promise<void> => {
-    const editor = window.activeTextEditor;
-    if (editor?.document.languageId !== 'vsva') return;
-    await client.start();
-    const { active } = editor.selection;
-    const of = typeof uri === 'string' ? Uri.parse(uri) : editor.document.uri;
-    await texts.show(method, of, typeof line === 'number' ? active.with(line, 0) : active);
-  };
-
-  const COMMANDS: Readonly<Record<string, (...args: unknown[]) => unknown>> = {
-    'vsva.runScenario': (uri, scenario) => {
-      const of = target(uri);
-      const editor = window.activeTextEditor;
-      const title =
-        typeof scenario === 'string'
-          ? scenario
-          : editor && scenarioAt((line) => editor.document.lineAt(line).text, editor.selection.active.line);
-      return of && run(title === undefined ? { uri: of } : { uri: of, scenario: title });
-    },
-    'vsva.runAll': (uri) => {
-      const of = target(uri);
-      return of && run({ uri: of });
-    },
-    'vsva.cancelRun': (uri) => {
-      const of = target(uri);
-      return client.sendNotification(CANCEL, (of ? { uri: of } : {}) satisfies CancelParams);
-    },
-    'vsva.openSample': async () => {
-      const file = Uri.joinPath(context.extensionUri, 'samples', 'missing-invalidation.vsva');
-      const content = new TextDecoder().decode(await workspace.fs.readFile(file));
-      // A copy of one's own, to be changed at will.
-      await window.showTextDocument(await workspace.openTextDocument({ language: 'vsva', content }));
-    },
-    'vsva.showWalk': (uri, line) => showText(WALK, uri, line),
-    'vsva.showLayout': (uri, line) => showText(LAYOUT, uri, line),
-    'vsva.restartServer': async () => {
-      results.interrupted();
-      redrawAll();
-      if (client.isRunning()) await client.stop();
-      await launch();
-    },
-    'vsva.showOutput': () => client.outputChannel.show(true),
-  };
-
   const launch = async (): Promise<void> => {
     try {
       await client.start();
     } catch (error) {
-      broken = error instanceof Error ? error.message : String(error);
-      client.error('the language server could not be started', error, false);
+      server = { is: 'down', why: error instanceof Error ? error.message : String(error) };
+      client.error('the language server could not be started', error);
       showStatus();
     }
+  };
+  const restart = async (): Promise<void> => {
+    restarts.reset();
+    results.interrupted();
+    redrawAll();
+    try {
+      if (client.isRunning()) await client.stop();
+    } catch (error) {
+      // One that hangs does not answer; the next one takes its place all the same.
+      client.error('the language server had to be killed', error);
+    }
+    await launch();
   };
 
   /** What the server answered stands as it was filtered then; it has to be asked for again. */
@@ -229,10 +151,13 @@ export function start(
     statusBar,
     texts,
     client.onNotification(RESULTS, received),
-    client.onRequest(READ, readFile),
+    client.onRequest<ReadAnswer, void>(READ, readFile),
     client.onDidChangeState(({ newState }) => {
-      broken = newState === State.Stopped ? 'it exited' : undefined;
-      if (newState === State.Stopped) results.interrupted();
+      const { count } = restarts;
+      if (newState === State.Running) server = { is: 'up', restarts: count };
+      else if (newState === State.Starting) server = count > 0 ? { is: 'restarting' } : { is: 'up', restarts: 0 };
+      else server = { is: 'down', why: count > 0 ? `it ended by itself ${times(count)}` : 'it was stopped' };
+      if (newState !== State.Running) results.interrupted();
       redrawAll();
     }),
     workspace.onDidChangeTextDocument(edited),
@@ -243,10 +168,12 @@ export function start(
     workspace.onDidChangeConfiguration((event) => {
       if (!event.affectsConfiguration('vsva')) return;
       redrawAll();
-      if (['vsva.hints', 'vsva.lens', 'vsva.diagnostics'].some((name) => event.affectsConfiguration(name))) askAgain();
+      if (FILTERS.some((name) => event.affectsConfiguration(name))) askAgain();
     }),
-    ...Object.entries(COMMANDS).map(([name, handler]) => commands.registerCommand(name, handler)),
-    { dispose: () => void client.dispose() },
+    ...registerCommands({ context, client, texts, restart }),
+    // Stopping takes time, and may fail when there is nothing to stop.
+    { dispose: () => void client.dispose().catch(() => undefined) },
+    output,
   ];
   context.subscriptions.push(...listeners);
   showStatus();
@@ -257,8 +184,8 @@ export function start(
     drawn: (uri) => {
       const shown = results.of(uri);
       const scope = Uri.parse(uri);
-      return shown && isOn('results', scope) ? drawn(shown, (kind) => showsKind(kind, scope)) : [];
+      return shown && isOn('results.enabled', scope) ? drawn(shown, (kind) => isOn(`results.${kind}`, scope)) : [];
     },
-    status: (uri) => statusOf(results.of(uri), broken),
+    status: (uri) => statusOf(results.of(uri), server),
   };
 }

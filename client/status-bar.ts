@@ -10,15 +10,40 @@ export interface Status {
   readonly command: string;
 }
 
-/** What the status bar says of a document; `broken` is why there is no server. */
-export function statusOf(shown: Shown | undefined, broken: string | undefined): Status {
-  if (broken)
+/** How the language server is: `restarts` counts how often it ended by itself lately and was started again. */
+export type ServerState =
+  | { readonly is: 'up'; readonly restarts: number }
+  | { readonly is: 'restarting' }
+  | { readonly is: 'down'; readonly why: string };
+
+export const times = (count: number): string => (count === 1 ? 'once' : `${count} times`);
+
+/** What the status bar says of a document. */
+export function statusOf(shown: Shown | undefined, server: ServerState): Status {
+  if (server.is === 'down')
     return {
       text: '$(warning) vsva: stopped',
-      label: `vsva: the language server stopped: ${broken}`,
-      tooltip: `The language server stopped: ${broken}. Click to restart it.`,
+      label: `vsva: the language server stopped: ${server.why}`,
+      tooltip: `The language server stopped: ${server.why}. Click to restart it; the command Show Output says more.`,
       command: 'vsva.restartServer',
     };
+  if (server.is === 'restarting')
+    return {
+      text: '$(sync~spin) vsva: restarting',
+      label: 'vsva: the language server ended by itself and is started again',
+      tooltip: 'The language server ended by itself and is started again. Click to show the output.',
+      command: 'vsva.showOutput',
+    };
+  const status = statusOfRuns(shown);
+  return server.restarts === 0
+    ? status
+    : {
+        ...status,
+        tooltip: `${status.tooltip}\nThe language server ended by itself ${times(server.restarts)} and was started again; the command Show Output says more.`,
+      };
+}
+
+function statusOfRuns(shown: Shown | undefined): Status {
   if (shown?.running)
     return {
       text: '$(sync~spin) vsva: running',
@@ -26,7 +51,7 @@ export function statusOf(shown: Shown | undefined, broken: string | undefined): 
       tooltip: 'Scenarios are running. Click to cancel.',
       command: 'vsva.cancelRun',
     };
-  if (!shown || shown.version < 0)
+  if (!shown || (shown.version < 0 && shown.scenarios.length === 0))
     return {
       text: '$(circle-outline) vsva: not run',
       label: 'vsva: nothing has run yet',
@@ -37,16 +62,19 @@ export function statusOf(shown: Shown | undefined, broken: string | undefined): 
   const failed = count('failed');
   const skipped = count('skipped');
   const outdated = shown.scenarios.some((s) => !s.current);
+  const passed = count('passed');
   const main =
-    0 < failed ? `${failed} failed` : shown.scenarios.length === 0 ? 'no scenarios' : `${count('passed')} passed`;
+    0 < failed
+      ? `${failed} failed`
+      : 0 < passed
+        ? `${passed} passed`
+        : 0 < skipped
+          ? `${skipped} skipped`
+          : 'no scenarios';
   const words = `vsva: ${main}${outdated ? ' (stale)' : ''}`;
   const icon = outdated ? 'history' : 0 < failed ? 'error' : 0 < skipped ? 'warning' : 'pass';
-  const totals = [
-    `${count('passed')} passed`,
-    `${failed} failed`,
-    ...(skipped === 0 ? [] : [`${skipped} skipped`]),
-  ].join(', ');
-  const why = outdated ? ' The text has changed since.' : '';
+  const totals = [`${passed} passed`, `${failed} failed`, ...(skipped === 0 ? [] : [`${skipped} skipped`])].join(', ');
+  const why = outdated ? ' This may not hold any more.' : '';
   return {
     text: `$(${icon}) ${words}`,
     label: `vsva: ${totals}${outdated ? ', stale' : ''}`,
@@ -66,12 +94,12 @@ export class StatusBar implements Disposable {
     this.#item.name = 'vsva';
   }
 
-  show(document: TextDocument | undefined, shown: Shown | undefined, broken: string | undefined): void {
-    if (document?.languageId !== 'vsva' || !isOn('statusBar', document)) {
+  show(document: TextDocument | undefined, shown: Shown | undefined, server: ServerState): void {
+    if (document?.languageId !== 'vsva' || !isOn('statusBar.enabled', document)) {
       this.#item.hide();
       return;
     }
-    const { text, label, tooltip, command } = statusOf(shown, broken);
+    const { text, label, tooltip, command } = statusOf(shown, server);
     this.#item.text = text;
     this.#item.accessibilityInformation = { label, role: 'button' };
     this.#item.tooltip = tooltip;

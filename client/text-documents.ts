@@ -9,7 +9,7 @@ import {
   workspace,
 } from 'vscode';
 import type { PositionParams, TextAnswer } from '../server/protocol.ts';
-import { type LineEdit, shiftLine } from './line-shift.ts';
+import { type LineEdit, shiftThrough } from './line-shift.ts';
 
 export const TEXT_SCHEME = 'vsva-text';
 
@@ -56,17 +56,17 @@ export class TextDocuments implements TextDocumentContentProvider, Disposable {
     this.#sources.set(uri.toString(), { method, params, text: answer.text });
     this.#changed.fire(uri);
     const document = await workspace.openTextDocument(uri);
-    await window.showTextDocument(document, { viewColumn: ViewColumn.Beside, preserveFocus: true, preview: true });
+    // Beside the file it belongs to, wherever the command came from: over the file, it would take its place.
+    const column = window.visibleTextEditors.find((e) => e.document.uri.toString() === params.uri)?.viewColumn;
+    const viewColumn = column === undefined ? ViewColumn.Beside : column + 1;
+    await window.showTextDocument(document, { viewColumn, preserveFocus: true, preview: true });
   }
 
   /** The lines that the texts belong to move with their file. */
   edited(uri: string, edits: readonly LineEdit[]): void {
     for (const [key, source] of this.#sources) {
       if (source.params.uri !== uri) continue;
-      const line = edits.reduce<number | undefined>(
-        (at, edit) => (at === undefined ? at : shiftLine(at, edit)),
-        source.params.line,
-      );
+      const line = shiftThrough({ line: source.params.line }, edits)?.line;
       if (line !== undefined) this.#sources.set(key, { ...source, params: { ...source.params, line } });
     }
   }

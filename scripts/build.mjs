@@ -29,8 +29,6 @@ const REQUIRE = "import{createRequire}from'node:module';const require=createRequ
 
 /** What extension hosts load: CommonJS that is given `vscode`. */
 const HOSTED = { format: 'cjs', external: ['vscode'] };
-/** Browsers' extension hosts. */
-const WEB = { ...HOSTED, platform: 'browser', target: 'es2022' };
 /** One script for Node and for browsers; what belongs to the other host lies in it asleep. */
 const EITHER = { format: 'cjs', conditions: ['node', 'browser'] };
 
@@ -38,8 +36,7 @@ await Promise.all([
   bundle('server/cli.ts', 'cli.js', { banner: { js: `#!/usr/bin/env node\n${REQUIRE}` } }),
   bundle('server/main.ts', 'server.cjs', { format: 'cjs' }),
   bundle('server/main-web.ts', 'web/server.js', EITHER),
-  bundle('client/extension.ts', 'client.cjs', HOSTED),
-  bundle('client/web.ts', 'web/client.cjs', WEB),
+  bundle('client/extension.ts', 'client.cjs', { ...EITHER, ...HOSTED }),
   bundle('engine/index.ts', 'engine.js', { minify: false }),
   process.argv.includes('--bench') && bundle('test/bench/main.ts', 'bench.js', { minify: false }),
 ]);

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 
 const RESULTS = 'dist/test-results.json';
+const EDITOR_RESULTS = 'dist/test-vscode-results.json';
 const npx = (...args) => ({
   command: process.platform === 'win32' ? 'npx.cmd' : 'npx',
   args: ['--no-install', ...args],
@@ -26,8 +27,14 @@ const STAGES = [
     name: 'package',
     ...npx('vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--out', 'dist/vsva.vsix'),
   },
+  {
+    name: 'in a real VS Code',
+    ...node('scripts/test-vscode.mjs', '--built', '--results', EDITOR_RESULTS),
+    counts: EDITOR_RESULTS,
+  },
 ];
 
+const durations = [];
 let passed = 0;
 let failed = 0;
 mkdirSync('dist', { recursive: true });
@@ -37,6 +44,7 @@ for (const { name, command, args, counts } of STAGES) {
   const began = Date.now();
   const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
+  durations.push(`${seconds.padStart(7)} s  ${name}`);
   if (error) console.error(`${name}: ${error.message}`);
   const tally = counts ? testCounts(counts) : undefined;
   passed += tally ? tally.passed : status === 0 ? 1 : 0;
@@ -44,6 +52,7 @@ for (const { name, command, args, counts } of STAGES) {
   failed += tally ? Math.max(tally.failed, status === 0 ? 0 : 1) : status === 0 ? 0 : 1;
   console.log(`== ${name}: ${status === 0 ? 'passed' : 'FAILED'} in ${seconds} s`);
 }
+console.log(`\n${durations.join('\n')}`);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 

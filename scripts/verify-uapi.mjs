@@ -7,6 +7,13 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const HEADERS = ['linux/vfio.h', 'linux/iommu.h', 'linux/iommufd.h'];
+/** A layout that a release's header is the source of, as opposed to a patch that was only posted. */
+const RELEASED = /^include\/uapi\/(linux\/\w+\.h) \([\d.]+\)$/;
+const ALIGNED_TYPES = ['__aligned_u64', '__aligned_le64']
+  .map((name) => `typedef uint64_t ${name} __attribute__((aligned(8)));\n`)
+  .join('');
+/** A struct's name in C: the table tells two forms of one name apart by what stands behind it. */
+const identifier = (name) => name.replace(/\W+/g, '_').replace(/_$/, '');
 const compiler = [process.env.CC, 'gcc', 'cc'].find((cc) => cc && spawnSync(cc, ['--version']).status === 0);
 const scratch = mkdtempSync(join(tmpdir(), 'vsva-uapi-'));
 /** @type {{ generation: string, name: string, against: string, verdict: 'agree' | 'differ' | 'skipped', note: string }[]} */
@@ -27,8 +34,9 @@ async function main() {
   const headers = HEADERS.map(readHeader).filter((header) => header !== undefined);
   for (const generation of GENERATIONS) {
     againstOwnDeclarations(generation, layoutOf);
-    againstHeaders(generation, layoutOf, headers);
+    withoutHeader(generation, headers);
   }
+  for (const header of headers) againstHeader(header, GENERATIONS, layoutOf);
   report(headers);
   return rows.some((row) => row.verdict === 'differ') ? 1 : 0;
 }
@@ -45,7 +53,7 @@ function againstOwnDeclarations({ id, structs }, layoutOf) {
   const declare = (struct) => {
     if (declared.has(struct.name)) return '';
     declared.add(struct.name);
-    return `${needed(struct).map(declare).join('')}struct ${struct.name} {\n${members(struct)}};\n`;
+    return `${needed(struct).map(declare).join('')}struct ${identifier(struct.name)} {\n${members(struct)}};\n`;
   };
   const needed = (struct) =>
     struct.fields.flatMap((field) => {
@@ -54,11 +62,16 @@ function againstOwnDeclarations({ id, structs }, layoutOf) {
       return field.struct ? needed(field.struct) : [];
     });
   const types = [8, 16, 32, 64].map((n) => `typedef uint${n}_t __u${n};\ntypedef int${n}_t __s${n};\n`);
+  // A generation's enums are fields of the size of an int, whatever their values.
+  const enums = new Set([...structs.values()].flatMap((s) => s.fields.map((f) => /^enum (\w+)/.exec(f.type)?.[1])));
+  enums.delete(undefined);
+  types.push(...[...enums].map((name) => `enum ${name} { ${name}_0 };\n`), ALIGNED_TYPES);
   const source = `#include <stdint.h>\n${types.join('')}${[...structs.values()].map(declare).join('')}`;
   const found = measure(source, layouts);
   for (const layout of layouts) {
-    const differences = compare(layout, found.get(layout.name));
-    if (found.get(layout.name)?.size !== layout.size) differences.unshift(sizes(layout, found.get(layout.name)));
+    const differences = compare(layout, found.get(identifier(layout.name)));
+    if (found.get(identifier(layout.name))?.size !== layout.size)
+      differences.unshift(sizes(layout, found.get(identifier(layout.name))));
     add(id, layout.name, compiler, differences, `${layout.size} bytes`);
   }
 }
@@ -84,51 +97,71 @@ function member(field) {
   return `${type} ${field.name}${dimension};\n`;
 }
 
-/** The released header, where it has the struct, decides; what it added behind our last field is growth. */
-function againstHeaders({ id, structs, constants, ioctls }, layoutOf, headers) {
-  const missing = new Set(structs.keys());
-  for (const header of headers) {
-    const comparable = [];
-    for (const struct of structs.values()) {
-      const theirs = header.structs.get(struct.name);
-      if (!theirs) continue;
-      missing.delete(struct.name);
-      const layout = layoutOf(struct);
-      const lost = layout.fields.map((f) => f.name.split('.').at(-1)).filter((name) => !theirs.includes(name));
-      if (lost.includes('argsz'))
-        add(id, struct.name, header.name, undefined, 'the header has the form without argsz, of another generation');
-      else if (lost.length > 0) add(id, struct.name, header.name, [`the header has no ${lost.join(', ')}`]);
-      else comparable.push({ layout, theirs });
-    }
-    const include = `#include <${header.name}>\n`;
-    const found = measure(
-      include,
-      comparable.map(({ layout }) => layout),
-    );
-    for (const { layout, theirs } of comparable) {
-      const actual = found.get(layout.name);
-      const differences = compare(layout, actual);
-      if (actual && actual.size < layout.size) differences.unshift(sizes(layout, actual));
-      const ours = new Set(layout.fields.flatMap((field) => field.name.split('.')));
-      add(
-        id,
-        layout.name,
-        header.name,
-        differences,
-        growth(
-          layout,
-          actual,
-          [...new Set(theirs)].filter((n) => !ours.has(n)),
-        ),
-      );
-    }
-    const numbers = [
-      ...constants.values(),
-      ...[...ioctls.values()].map(({ name, number: value }) => ({ name, value })),
-    ];
-    compareNumbers(id, header, numbers);
+/**
+ * An installed header is that of one release, which need not be one of ours. The generation that it is nearest to has to
+ * agree with it, but for what the header added behind our last field; of the others, what differs is of another release.
+ */
+function againstHeader(header, generations, layoutOf) {
+  const judged = generations.map((generation) => judge(header, generation, layoutOf));
+  const best = Math.max(...judged.map(({ score }) => score));
+  const nearest = judged.filter(({ score }) => score === best).map(({ id }) => id);
+  for (const { id, found, score } of judged)
+    for (const { name, differences, note } of found)
+      if (score === best || differences.length === 0) add(id, name, header.name, differences, note);
+      else add(id, name, header.name, undefined, `the installed ${header.name} is nearest to ${nearest.join(', ')}`);
+}
+
+/** How the released structs and numbers of a generation lie in a header, and how near that makes the two. */
+function judge(header, { id, structs, constants, ioctls }, layoutOf) {
+  const ours = [...structs.values()].filter(({ source }) => RELEASED.exec(source)?.[1] === header.name);
+  const present = ours.filter(({ name }) => header.structs.has(name));
+  const whole = present.map((struct) => ({ layout: layoutOf(struct), theirs: header.structs.get(struct.name) }));
+  const known = whole.filter(({ layout, theirs }) => missingIn(layout, theirs).length === 0);
+  const measured = measure(
+    `#include <${header.name}>\n`,
+    known.map(({ layout }) => layout),
+  );
+  let score = present.length - ours.length;
+  const found = whole.map(({ layout, theirs }) => {
+    const lost = missingIn(layout, theirs);
+    const actual = measured.get(layout.name);
+    const differences = lost.length > 0 ? [`the header has no ${lost.join(', ')}`] : compare(layout, actual);
+    if (actual && actual.size < layout.size) differences.unshift(sizes(layout, actual));
+    score += differences.length > 0 ? -2 : actual?.size === layout.size ? 2 : 1;
+    const names = new Set(layout.fields.flatMap((field) => field.name.split('.')));
+    const added = [...new Set(theirs)].filter((n) => !names.has(n));
+    return { name: layout.name, differences, note: growth(layout, actual, added) };
+  });
+  const numbers = [...constants.values(), ...[...ioctls.values()].map((i) => ({ ...i, value: i.number }))]
+    .filter(({ source }) => RELEASED.exec(source)?.[1] === header.name)
+    .filter(({ name }) => header.names.has(name));
+  if (numbers.length > 0) {
+    const differences = compareNumbers(header, numbers);
+    score -= differences.length;
+    found.push({ name: `${numbers.length} constants and ioctls`, differences, note: '' });
   }
-  for (const name of missing) add(id, name, 'headers', undefined, 'not in the installed headers');
+  return { id, found, score };
+}
+
+function missingIn(layout, theirs) {
+  return layout.fields.map((f) => f.name.split('.').at(-1)).filter((name) => !theirs.includes(name));
+}
+
+/** What no installed header can say anything of, in one line for each reason. */
+function withoutHeader({ id, structs }, headers) {
+  const count = new Map();
+  for (const { name, source } of structs.values()) {
+    const file = RELEASED.exec(source)?.[1];
+    const header = headers.find((h) => h.name === file);
+    if (header?.structs.has(name)) continue;
+    const why = !file
+      ? 'posted or internal to the kernel, in no header that is installed anywhere'
+      : header
+        ? `not in the installed ${file}, which is of another release`
+        : `${file} is not installed`;
+    count.set(why, [...(count.get(why) ?? []), name]);
+  }
+  for (const [why, names] of count) add(id, `${names.length} structs`, 'headers', undefined, why);
 }
 
 function growth(layout, actual, added) {
@@ -137,15 +170,12 @@ function growth(layout, actual, added) {
   return `${layout.size} bytes${grown > 0 ? `, grown by ${grown} since` : ''}${names}`;
 }
 
-function compareNumbers(id, header, numbers) {
-  const present = numbers.filter(({ name }) => header.names.has(name));
-  if (present.length === 0) return;
-  const prints = present.map(({ name }) => `printf("${name} %llu\\n", (unsigned long long)(${name}));`);
+function compareNumbers(header, numbers) {
+  const prints = numbers.map(({ name }) => `printf("${name} %llu\\n", (unsigned long long)(${name}));`);
   const actual = new Map(lines(program(`#include <${header.name}>\n`, prints)).map((line) => line.split(' ')));
-  const differences = present
+  return numbers
     .filter(({ name, value }) => actual.get(name) !== String(value))
     .map(({ name, value }) => `${name} is ${value} here, ${actual.get(name) ?? 'unknown'} there`);
-  add(id, `${present.length} constants and ioctls`, header.name, differences);
 }
 
 /** The fields that lie or measure otherwise, in words. */
@@ -167,10 +197,11 @@ function sizes(layout, actual) {
 /** What the compiler says of size and offsets of every struct, by name. */
 function measure(declarations, layouts) {
   const prints = layouts.flatMap(({ name, fields }) => [
-    `printf("${name} %zu\\n", sizeof(struct ${name}));`,
+    `printf("${identifier(name)} %zu\\n", sizeof(struct ${identifier(name)}));`,
     ...fields.map((field) => {
-      const size = field.type.endsWith('[]') ? '(size_t)0' : `sizeof(((struct ${name} *)0)->${field.name})`;
-      return `printf("${name} ${field.name} %zu %zu\\n", offsetof(struct ${name}, ${field.name}), ${size});`;
+      const c = identifier(name);
+      const size = field.type.endsWith('[]') ? '(size_t)0' : `sizeof(((struct ${c} *)0)->${field.name})`;
+      return `printf("${c} ${field.name} %zu %zu\\n", offsetof(struct ${c}, ${field.name}), ${size});`;
     }),
   ]);
   const found = new Map();
@@ -189,7 +220,7 @@ function program(declarations, prints) {
 
 function lines(source) {
   const { stdout, stderr, status } = run(source);
-  if (status !== 0) console.error(stderr);
+  if (status !== 0) console.error(stderr.split('\n').slice(0, 12).join('\n'));
   return stdout.split('\n').filter((line) => line !== '');
 }
 

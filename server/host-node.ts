@@ -1,11 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
-import { serve } from './lsp/connection.ts';
 import type { FromWorker, ToWorker } from './world/jobs.ts';
 import type { SpawnWorker } from './world/runner.ts';
-import { serveJobs } from './world/worker.ts';
 
 /** Put in place by the build. */
 declare const VSVA_VERSION: string;
@@ -38,11 +35,17 @@ function readFile(uri: string): string | { readonly problem: string } | undefine
   }
 }
 
-/** In a process the language server, in a thread of it the worker that runs scenarios for it. `main` starts either. */
-export function start(main: string): void {
-  if (isMainThread)
+/**
+ * In a process the language server, in a thread of it the worker that runs scenarios for it. `main` starts either. Each
+ * wakes up its own half of the script: the other would only take memory.
+ */
+export async function start(main: string): Promise<void> {
+  if (isMainThread) {
+    const { createConnection, ProposedFeatures } = await import('vscode-languageserver/node');
+    const { serve } = await import('./lsp/connection.ts');
     serve(createConnection(ProposedFeatures.all), { read: readFile, spawn: spawnFrom(main), version: VSVA_VERSION });
-  else {
+  } else {
+    const { serveJobs } = await import('./world/worker.ts');
     const heard = serveJobs((message: FromWorker) => parentPort!.postMessage(message));
     parentPort!.on('message', (message: ToWorker) => heard(message));
   }

@@ -13,6 +13,26 @@ export const CANCEL = 'vsva/cancel';
 export const WALK = 'vsva/walk';
 /** Client to server: a payload's bytes as a table, for the payload at a position. */
 export const LAYOUT = 'vsva/layout';
+/** Client to server: what every generation would make of the payload at a position, as read-only text of at most 100 columns. */
+export const COMPAT = 'vsva/compat';
+/** Client to server: the payload at a position as C or hex. */
+export const EXPORT = 'vsva/export';
+/** Client to server: hex, a dump or a trace as a payload for a document. Nothing is edited. */
+export const DECODE = 'vsva/decode';
+/**
+ * Server to client, for clients that say `readFiles: true` in their initializationOptions: the text of a file that is not
+ * on the server's disk, as in a browser or a virtual workspace.
+ */
+export const READ = 'vsva/read';
+
+/** The source of diagnostics that a run has found; those of checks have `vsva`. */
+export const RUN_SOURCE = 'vsva run';
+
+export interface ReadParams {
+  readonly uri: string;
+}
+
+export type ReadAnswer = { readonly text: string } | { readonly problem: string };
 
 export interface ResultsParams {
   readonly uri: string;
@@ -67,6 +87,22 @@ export interface PositionParams {
   readonly line: number;
   readonly character: number;
 }
+
+export interface ExportParams extends PositionParams {
+  readonly as: 'c' | 'hex';
+}
+
+export interface DecodeParams extends PositionParams {
+  readonly hex: string;
+  /** The struct that was chosen; absent: the one that the bytes fit. */
+  readonly struct?: string;
+}
+
+/** Declarations and the line to insert them at, or the structs to choose from, the likeliest first, or why there is none. */
+export type DecodeAnswer =
+  | { readonly text: string; readonly line: number }
+  | { readonly choose: readonly { readonly struct: string; readonly detail: string }[]; readonly problem: string }
+  | { readonly problem: string };
 
 /** A read-only text to open, or why there is none. */
 export type TextAnswer = { readonly title: string; readonly text: string } | { readonly problem: string };

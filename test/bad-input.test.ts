@@ -12,20 +12,12 @@ const lastMessage = (steps: string, declarations = '', budget = 1000): string =>
 
 describe('what a later version brings gets one clear message', () => {
   const cases: readonly [what: string, text: string, message: RegExp][] = [
+    ['bare', 'uapi bare', /^not-available: bare .* is not available yet; this version runs .*vfio-2020-07/],
     [
-      'a generation',
-      'uapi iommufd-6.8',
-      /^not-available: iommufd-6\.8 .* is not available yet; this version runs vfio-2020-07$/,
+      'SMMUv3',
+      `${HEAD}machine { iommu smmuv3 { } }`,
+      /^machine-impossible: vfio-2020-07 does not run on smmuv3; it runs on vtd$/,
     ],
-    ['bare', 'uapi bare', /^not-available: bare .* is not available yet/],
-    [
-      'evolve',
-      `${HEAD}evolve struct iommu_gpasid_bind_data version 2 { u64 more }`,
-      /^not-available: evolve is not available yet$/,
-    ],
-    ['SMMUv3', `${HEAD}machine { iommu smmuv3 { } }`, /^not-available: the smmuv3 model is not available yet$/],
-    ['the mock', `${HEAD}machine { iommu selftest { } }`, /^not-available: the selftest model is not available yet$/],
-    ['iommufd setup', `${HEAD}machine { iommufd { empty = 1 } }`, /^not-available: iommufd is not available yet/],
     [
       'an Arm table',
       `${HEAD}pagetable t aarch64-4k at 0x1000 { }`,
@@ -48,6 +40,30 @@ describe('what a later version brings gets one clear message', () => {
     const found = codes(text);
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(message);
+  });
+});
+
+describe('a generation of which the header alone is known', () => {
+  const payload = 'struct iommu_ioas_map m { size = sizeof, flags = IOMMU_IOAS_MAP_READABLE, length = 4K }';
+
+  test('its payloads are checked', () => {
+    expect(codes(`uapi iommufd-6.5\n${payload}`)).toEqual([]);
+    expect(codes(`uapi iommufd-6.5\n${payload.replace('length', 'lenght')}`)).toEqual([
+      expect.stringMatching(/^unknown-field: .*did you mean length\?$/),
+    ]);
+  });
+
+  test('its scenarios fail and say why', () => {
+    const { scenarios } = runText(`uapi iommufd-6.5\n${payload}\nscenario "s" { submit m }`);
+    expect(scenarios).toEqual([
+      {
+        name: 's',
+        status: 'failed',
+        message: expect.stringMatching(/^iommufd-6\.5 is a header alone, .*; this version runs .*vfio-2020-07/),
+        steps: [],
+        stepsRun: 0,
+      },
+    ]);
   });
 });
 
@@ -130,7 +146,15 @@ describe('addresses that lead nowhere', () => {
     expect(lastMessage('write gpa 0x9_0000_0000 = 1')).toBe('GPA 0x9_0000_0000 is not RAM');
   });
   test('user memory that is not mapped', () => {
-    expect(lastMessage('read user 0x1000')).toBe('user address 0x1000 is not mapped'.replace('user address', 'user'));
+    expect(lastMessage('read user 0x1000')).toBe('EFAULT: user address 0x1000 is not mapped');
+    expect(lastMessage('write user 0x1000 = 1')).toBe('EFAULT: user address 0x1000 is not mapped');
+    const expected = 'read user 0x1000 expect EFAULT, returns -14\nwrite user 0x1000 = 1 expect EFAULT';
+    const { diagnostics, scenarios } = runText(`${HEAD}scenario "s" {\n${expected}\n}`);
+    expect(diagnostics.filter((d) => d.severity === 'error')).toEqual([]);
+    expect(scenarios[0]!.steps.map((step) => [step.status, step.outcome])).toEqual([
+      ['passed', 'EFAULT'],
+      ['passed', 'EFAULT'],
+    ]);
   });
   test('a PASID wider than 20 bits', () => {
     expect(lastMessage('dma read dev0 pasid 0x100000 at 0')).toBe(

@@ -4,14 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { runScenario, variantsOf } from '../engine/index.ts';
 import { analyse } from '../server/language/analyse.ts';
 import { type FileHost, resolve } from '../server/language/resolve.ts';
+import { cases } from './property.ts';
 
 /**
  * Mutated examples through parser, checker and engine: nothing throws, every finding lies inside its file, and a run ends
- * within its step budget. A failing case prints its seed and the text; FUZZ_RUNS raises the number of cases.
+ * within its step budget.
  */
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 300);
-const SEED = Number(process.env['FUZZ_SEED'] ?? 20200728);
-
 const EXAMPLES = new URL('../examples/', import.meta.url);
 const files = readdirSync(EXAMPLES, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.vsva'))
@@ -126,7 +124,7 @@ describe('fuzz', () => {
         fc.array(edit, { minLength: 1, maxLength: 6 }),
         (name, edits) => exercise(name, mutate(texts.get(name)!, edits)),
       ),
-      { numRuns: RUNS, seed: SEED },
+      cases(300),
     );
   });
 
@@ -135,7 +133,7 @@ describe('fuzz', () => {
       fc.property(fc.string({ unit: 'binary', maxLength: 2000 }), (text) =>
         exercise('noise.vsva', `uapi vfio-2020-07\n${text}`),
       ),
-      { numRuns: RUNS, seed: SEED },
+      cases(300),
     );
   });
 });

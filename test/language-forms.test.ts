@@ -45,6 +45,77 @@ describe('forms that authors bring along', () => {
 scenario "s" { submit r expect returns 1 }`;
     expect(run(HEAD + text)).toEqual(CLEAN);
   });
+  test('casts and designated indices of C', () => {
+    const text = `struct vfio_iommu_type1_pasid_request r = {
+	.argsz = (__u32)sizeof(struct vfio_iommu_type1_pasid_request),
+	.flags = (unsigned int)VFIO_IOMMU_FLAG_ALLOC_PASID,
+	.range = { .min = (u8)0x105, .max = (__u32)(1 << 3 | 1) },
+};
+struct iommu_gpasid_bind_data b = {
+	.padding = {
+		[3] = 7,
+		(__u8)0x1ff,
+		[0] = 1,
+		[IOMMU_SVA_GPASID_VAL] = 2,
+	},
+};
+array both of iommu_inv_pasid_info {
+	[2] = { .pasid = 3 },
+	[0] = { .pasid = 1 },
+}
+scenario "s" {
+	submit r expect returns 5
+	expect b.padding[0] == 1 && b.padding[1] == 2 && b.padding[2] == 0
+	expect b.padding[3] == 7 && b.padding[4] == 0xff && b.padding[5] == 0
+	expect sizeof(both) == 3 * sizeof(struct iommu_inv_pasid_info)
+	read user &both + 2 * 16 + offsetof(struct iommu_inv_pasid_info, pasid) as third
+	read user &both + 16 + offsetof(struct iommu_inv_pasid_info, pasid) as second
+	expect third == 3 && second == 0
+}`;
+    expect(run(HEAD + text)).toEqual(CLEAN);
+  });
+  test.each([
+    ['unsigned types keep their low bits', '(__u8)0x1ff == 0xff && (uint16_t)~0 == 0xffff && (__u32)-1 == 0xffff_ffff'],
+    ['signed types extend them', '(__s8)0x80 == -128 && (int)0xffff_ffff == -1 && (int)0x1_7fff_ffff == 0x7fff_ffff'],
+    [
+      'words in any number',
+      '(unsigned long long)-1 == -1 && (const volatile unsigned char)0x101 == 1 && (long)-1 == -1',
+    ],
+    ['pointers and enums', '(void *)&buf == &buf && (struct s **)&buf == &buf && (enum e)0x1_0000_0002 == 2'],
+    ['one behind the other', '(__u64)(uintptr_t)&buf == &buf && (__u8)(__u32)0x1_01ff == 0xff'],
+    ['they bind as tightly as `~`', '(__u16)~0 + 1 == 0x1_0000 && (__u8)1 << 8 == 256'],
+    ['a name in parentheses is none', '(x) - 1 == 6 && (x) & 3 == 3 && (x)'],
+  ])('a cast: %s', (_what, expr) =>
+    expect(run(`${HEAD}let x = 7\nraw buf size 8\nscenario "s" { expect ${expr} }`)).toEqual(CLEAN),
+  );
+  test.each([
+    [
+      'a place far out',
+      'bind_data b { padding = { [1 << 40] = 1 } }',
+      /^list-too-long: element 1099511627776 lies behind/,
+    ],
+    [
+      'a place behind the end',
+      'bind_data b { padding = { [99] = 1 } }',
+      /^value-too-wide: 100 elements do not fit padding/,
+    ],
+    ['a name for the place of a struct', 'array a of iommu_inv_pasid_info { [x] = { } }', /^bad-place: /],
+    ['a struct far out', 'array a of iommu_inv_pasid_info { [99999] = { } }', /^bad-place: .* below 4096$/],
+    ['no value', 'bind_data b { padding = { [1] = } }', /^expected-token: expected an expression, found `}`$/],
+  ])('a designated index: %s', (_what, text, message) => expect(run(HEAD + text).errors[0]).toMatch(message));
+  test.each([
+    ['by name', 'submit buf to VFIO_IOMMU_MAP_DMA', 'VFIO_IOMMU_MAP_DMA', 'host map'],
+    ['by number', 'submit &buf to 0x3b72', 'VFIO_IOMMU_UNMAP_DMA', 'host unmap'],
+    ['by struct', 'submit struct vfio_iommu_type1_dma_map { argsz = sizeof }', 'VFIO_IOMMU_MAP_DMA', 'host map'],
+    ['by declared struct', 'submit unmap', 'VFIO_IOMMU_UNMAP_DMA', 'host unmap'],
+  ])('a call that is not modelled is an error before the run: %s', (_what, step, name, instead) => {
+    const { errors, messages } = run(
+      `${HEAD}raw buf size 8\nstruct vfio_iommu_type1_dma_unmap unmap { argsz = sizeof }\nscenario "s" { ${step} expect EINVAL }`,
+    );
+    const message = `${name} is not modelled: the VMM edits the second stage with "${instead}"`;
+    expect(errors).toEqual([`not-modelled: ${message}`]);
+    expect(messages).toEqual([message]);
+  });
   test('hidden skipped', () => {
     const text = scenarioText('submit alloc as pasid\nsubmit bind\nsubmit by_domain expect hidden skipped', {
       declarations:

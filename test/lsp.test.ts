@@ -299,6 +299,22 @@ describe('features', () => {
     // Without snippets, none are sent.
     expect(items.every((i) => i.insertTextFormat !== 2)).toBe(true);
   });
+  test('completion stays shut while a line is indented', async () => {
+    const text = STALE.replace(/\}\s*$/, '    \n}\n');
+    const client = await open(text);
+    const position = { line: text.split('\n').length - 3, character: 4 };
+    const ask = (context: object): Promise<CompletionItem[]> =>
+      client.ask('textDocument/completion', { textDocument: { uri: URI }, position, context });
+    expect(await ask({ triggerKind: 2, triggerCharacter: ' ' })).toEqual([]);
+    // Asked for by hand, or behind a word, there is something to say.
+    expect((await ask({ triggerKind: 1 })).map((i) => i.label)).toContain('submit');
+    const behind = at(text, 'alloc as pasid');
+    const items = await client.ask<CompletionItem[]>('textDocument/completion', {
+      ...behind,
+      context: { triggerKind: 2, triggerCharacter: ' ' },
+    });
+    expect(items.map((i) => i.label)).toContain('alloc');
+  });
   test('definition and references', async () => {
     const client = await open(STALE);
     const found = await client.ask<Location[]>('textDocument/definition', at(STALE, 'bind\n'));

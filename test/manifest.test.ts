@@ -1,6 +1,10 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { deflateRawSync } from 'node:zlib';
+import { globSync } from 'tinyglobby';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GENERATIONS } from '../engine/index.ts';
 import { parse } from '../server/language/parser.ts';
 import { runText } from './run-text.ts';
@@ -153,13 +157,15 @@ interface Snippet {
   readonly body: readonly string[];
 }
 
-/** What a snippet leaves behind when every stop is tabbed through. */
-const expanded = (body: readonly string[]): string =>
+/** What a snippet leaves behind when every stop is tabbed through, with the n-th of each choice; the first past the end. */
+const expanded = (body: readonly string[], choice = 0): string =>
   body
     .join('\n')
-    .replace(/\$\{\d+\|([^,|}]*)[^}]*\}/g, '$1')
+    .replace(/\$\{\d+\|([^|}]*)\|\}/g, (_, choices: string) => choices.split(',')[choice] ?? choices.split(',')[0]!)
     .replace(/\$\{\d+:([^}]*)\}/g, '$1')
     .replace(/\$\d+/g, '');
+
+const nameIn = (declaration: string): string | undefined => /^(?!scenario)\w+ (\w+)/.exec(declaration)?.[1];
 
 describe('snippets', () => {
   const snippets = Object.entries(json<Readonly<Record<string, Snippet>>>('syntaxes/snippets.json'));
@@ -173,6 +179,21 @@ describe('snippets', () => {
   test.each(snippets)('%s parses as it stands', (_name, { body, description }) => {
     expect(description).not.toBe('');
     expect(parse(expanded(body)).problems.map((p) => p.message)).toEqual([]);
+  });
+
+  test.each(snippets)('%s has no error in a file, whichever of its choices is taken', (name, { body }) => {
+    const most = Math.max(1, ...[...body.join('\n').matchAll(/\|([^|}]*)\|/g)].map((m) => m[1]!.split(',').length));
+    const of = (other: string): string => expanded(snippets.find(([n]) => n === other)![1].body);
+    const others = ['pagetable', 'pasid_request', 'bind_data', 'nesting_op bind', 'cache_invalidate_info', 'scenario'];
+    for (let choice = 0; choice < most; choice++) {
+      const own = expanded(body, choice);
+      const declared = nameIn(own);
+      // What it speaks of is declared by the snippets beside it, unless it declares that itself.
+      const beside = others.map(of).filter((text) => name !== 'scenario' || !text.startsWith('scenario'));
+      const text = [of('file'), ...beside.filter((other) => !declared || nameIn(other) !== declared), own].join('\n');
+      const { diagnostics } = runText(name === 'file' ? own : text);
+      expect(diagnostics.filter((d) => d.severity === 'error').map((d) => `${d.code}: ${d.message}`)).toEqual([]);
+    }
   });
 
   test('those that a user takes first make a file that holds', () => {
@@ -200,3 +221,112 @@ describe('the sample of the walkthrough', () => {
     expect(scenarios.map((s) => s.status)).toEqual(['passed']);
   });
 });
+
+interface LanguageConfiguration {
+  readonly wordPattern: string;
+  readonly indentationRules: { readonly increaseIndentPattern: string; readonly decreaseIndentPattern: string };
+  readonly onEnterRules: readonly {
+    readonly beforeText: string;
+    readonly afterText?: string;
+    readonly action: { readonly indent: string; readonly appendText?: string };
+  }[];
+}
+
+describe('the language configuration', () => {
+  const language = json<LanguageConfiguration>('syntaxes/language-configuration.json');
+
+  test('words are names, and numbers with their digits in groups', () => {
+    const words = (text: string): string[] => text.match(new RegExp(language.wordPattern, 'g')) ?? [];
+    expect(words('gpgd = 0x7f00_0000_0000 + 4K, vendor.vtd.flags')).toEqual([
+      'gpgd',
+      '0x7f00_0000_0000',
+      '4K',
+      'vendor',
+      'vtd',
+      'flags',
+    ]);
+    expect(words('0b1010_1010 0o17 1_000_000 IOMMU_SVA_VTD_GPASID_SRE u32')).toEqual([
+      '0b1010_1010',
+      '0o17',
+      '1_000_000',
+      'IOMMU_SVA_VTD_GPASID_SRE',
+      'u32',
+    ]);
+  });
+
+  test('what is opened is indented, what is closed is not, and comments and titles open nothing', () => {
+    const increases = (line: string): boolean => new RegExp(language.indentationRules.increaseIndentPattern).test(line);
+    const decreases = (line: string): boolean => new RegExp(language.indentationRules.decreaseIndentPattern).test(line);
+    expect(
+      [
+        'bind_data guest {',
+        'scenario "a } b" {',
+        '  granu.addr_info { // pages',
+        'array a of b [',
+        '/* c */ for i in 0..4 {',
+      ].filter((l) => !increases(l)),
+    ).toEqual([]);
+    expect(
+      ['// bind_data {', 'nesting_op bind { argsz = sizeof }', '  note "{', '/// {', 'submit bind'].filter(increases),
+    ).toEqual([]);
+    expect(['}', '  ]', ' }, {'].filter((l) => !decreases(l))).toEqual([]);
+    expect(['a }', '// }'].filter(decreases)).toEqual([]);
+    // However long a line is, it is answered at once.
+    expect(increases(`${'a "b" '.repeat(20_000)}"`)).toBe(false);
+  });
+
+  test('Enter goes on with a doc comment, and opens a pair of braces', () => {
+    const enter = (before: string, after = ''): string | undefined => {
+      const rule = language.onEnterRules.find(
+        (r) => new RegExp(r.beforeText).test(before) && (!r.afterText || new RegExp(r.afterText).test(after)),
+      );
+      return rule && `${rule.action.indent} ${rule.action.appendText ?? ''}`.trim();
+    };
+    expect(enter('  /// What it is')).toBe('none ///');
+    expect(enter('//! What the file is')).toBe('none //!');
+    expect(enter('//// a rule')).toBe(undefined);
+    expect(enter('// plain')).toBe(undefined);
+    expect(enter('bind_data guest {', '}')).toBe('indentOutdent');
+    expect(enter('  gpgd =')).toBe('indent');
+    expect(enter('submit bind')).toBe(undefined);
+  });
+});
+
+describe('the package', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'vsva-package-'));
+    const built = spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), '--out', folder], { encoding: 'utf8' });
+    expect(built.stderr).toBe('');
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('has at most 500 KB, and in it only what the extension loads', () => {
+    const packed = globSync(packedPatterns(), { cwd: ROOT, ignore: ['dist/**', 'node_modules/**'] });
+    const built = packedPatterns().filter((name) => name.startsWith('dist/'));
+    const sizes = [...packed.map((name) => join(ROOT, name)), ...built.map((name) => join(folder, name.slice(5)))].map(
+      (path) => [path, deflateRawSync(readFileSync(path)).length] as const,
+    );
+    const total = sizes.reduce((sum, [, size]) => sum + size, 0);
+    expect(total, JSON.stringify(sizes)).toBeLessThan(490_000);
+    expect(built.sort()).toEqual(['dist/client.cjs', 'dist/server.cjs', 'dist/web/server.js']);
+    expect(packed).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE', 'package.json']));
+  });
+
+  test('asks nothing of the network and tells nobody anything', () => {
+    const client = readFileSync(join(folder, 'client.cjs'), 'utf8');
+    const server = readFileSync(join(folder, 'web/server.js'), 'utf8');
+    for (const [name, text] of Object.entries({ client, server }))
+      expect(text.match(/createTelemetryLogger|\bfetch\(|XMLHttpRequest|require\("(?:node:)?https?"\)/g), name).toBe(
+        null,
+      );
+  });
+});
+
+/** What .vscodeignore lets into the package. */
+function packedPatterns(): string[] {
+  return read('.vscodeignore')
+    .split('\n')
+    .filter((line) => line.startsWith('!'))
+    .map((line) => line.slice(1));
+}

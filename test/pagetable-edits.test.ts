@@ -10,6 +10,7 @@ import {
 } from '../engine/pagetable/index.ts';
 import { slowWalk } from './oracle/slow-walk.ts';
 import { G1, K4, LIMITS, leafSizes, M2, ROOT, setUp, user } from './pagetable-fixture.ts';
+import { cases } from './property.ts';
 
 for (const { name, stage, make } of FORMATS)
   for (const [which, limits] of Object.entries(LIMITS))
@@ -71,7 +72,7 @@ for (const { name, stage, make } of FORMATS)
               expect(over).toHaveLength(model.has(probe) ? 1 : 0);
             }
           }),
-          { seed: 20_201, numRuns: 40 },
+          cases(40),
         );
       }, 60_000);
     });

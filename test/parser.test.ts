@@ -5,6 +5,7 @@ import type { Declaration, Expr, Program, Step } from '../server/language/syntax
 import { visit } from '../server/language/syntax.ts';
 import { generateFile } from './bench/generate.ts';
 import { checkMarkers, draw } from './markers.ts';
+import { cases } from './property.ts';
 
 const SAMPLE = `//! A guest process under a nested table.
 uapi vfio-2020-07                       // the argsz generation
@@ -100,8 +101,13 @@ function shown(expr: Expr): unknown {
       return `sizeof${expr.struct ? `(struct ${expr.struct.text})` : expr.name ? `(${expr.name.text})` : ''}`;
     case 'offsetof':
       return `offsetof${expr.past ? 'end' : ''}(struct ${expr.struct.text}, ${dotted(expr.path)})`;
+    case 'cast':
+      return `(${expr.signed ? 's' : 'u'}${expr.bits})${shown(expr.operand)}`;
     case 'list':
-      return expr.items.map(shown);
+      return expr.items.map((item, i) => {
+        const place = expr.places?.get(i);
+        return place ? `[${shown(place)}] = ${shown(item)}` : shown(item);
+      });
     case 'repeat':
       return `[${shown(expr.item)}; ${shown(expr.count)}]`;
     case 'payload':
@@ -874,7 +880,7 @@ describe('hostile input', () => {
         }
         expect(tokens.ends[tokens.count - 1]).toBe(text.length);
       }),
-      { seed: 7, numRuns: 1500 },
+      cases(1500),
     );
   });
 });

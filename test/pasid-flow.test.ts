@@ -1,8 +1,9 @@
-import * as fc from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runScenario } from '../engine/index.ts';
 import { analyse } from '../server/language/analyse.ts';
 import { resolve } from '../server/language/resolve.ts';
+import { cases } from './property.ts';
 
 const FLOW_RULES = ['pasid-not-allocated', 'double-bind', 'unbind-never-bound'];
 
@@ -54,7 +55,7 @@ describe('what becomes of PASIDs', () => {
         const { found, ran } = examine(steps);
         expect(found.map((code) => (code === 'unbind-never-bound' ? undefined : code))).toEqual(ran);
       }),
-      { numRuns: 300 },
+      cases(300),
     );
   });
 

@@ -1,12 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { runScenario, type StepResult, variantsOf } from '../engine/index.ts';
+import {
+  type Check,
+  checksOf,
+  RUNNABLE_GENERATION_IDS,
+  runScenario,
+  type Skip,
+  type StepResult,
+  skipsOf,
+  variantsOf,
+} from '../engine/index.ts';
 import { analyse } from '../server/language/analyse.ts';
 import type { Diagnostic } from '../server/language/diagnostic.ts';
 import { type FileHost, type Resolved, resolve } from '../server/language/resolve.ts';
 import { RULES } from '../server/language/rules/index.ts';
-import type { Finding, Rule, RuleContext } from '../server/language/rules/rule.ts';
-import { buildViews } from '../server/language/views.ts';
+import type { Finding, Rule } from '../server/language/rules/rule.ts';
+import { ruleContext } from '../server/language/views.ts';
 
 const FOLDER = new URL('../server/language/rules/', import.meta.url);
 const SECTION_1 = new URL('scenarios/language-section-1.vsva', import.meta.url);
@@ -52,13 +61,42 @@ describe.each(RULES.map((rule) => [rule.id, rule] as const))('%s', (_, rule) => 
     const predicted = findingsOf(rule, source).flatMap((f) =>
       f.predicts ? [`${f.predicts.id}: ${f.predicts.doc}`] : [],
     );
-    const decided = runsOf(source).flatMap(({ detail: { refusal, skip } }) => {
-      const check = refusal?.check ?? skip;
-      return check ? [`${check.id}: ${check.doc}`] : [];
-    });
+    const decided = decidedIn(source);
     expect(predicted.filter((check) => !decided.includes(check))).toEqual([]);
   });
+
+  test('names the checks that it predicts', () => {
+    const predicted = rule.examples.bad.flatMap((example) =>
+      findingsOf(rule, withoutMarkers(example)).flatMap(({ predicts }) => (predicts ? [predicts] : [])),
+    );
+    const strange = predicted.filter((check) => check.id !== rule.id && !isListed(rule, check));
+    expect(strange.map(({ id }) => id)).toEqual([]);
+    const known = new Set(RUNNABLE_GENERATION_IDS.flatMap((id) => [...checksOf(id), ...skipsOf(id)].map((c) => c.id)));
+    expect((rule.checks ?? []).map(({ id }) => id).filter((id) => !known.has(id))).toEqual([]);
+  });
+
+  // One rule serves all generations: the same text in another one must meet that one's checks.
+  test.each(rule.examples.bad)('predicts in no other generation what its kernel does not do: %#', (example) => {
+    for (const id of RUNNABLE_GENERATION_IDS) {
+      const source = withoutMarkers(example).replace(/^uapi \S+/, `uapi ${id}`);
+      const readable = diagnostics(source).every((d) => d.severity !== 'error');
+      if (!readable || source === withoutMarkers(example)) continue;
+      const predicted = findingsOf(rule, source).flatMap(({ predicts: p }) => (p ? [`${p.id}: ${p.doc}`] : []));
+      const decided = decidedIn(source);
+      expect([id, ...predicted.filter((check) => !decided.includes(check))]).toEqual([id]);
+    }
+  });
 });
+
+const isListed = (rule: Rule, check: Check | Skip): boolean =>
+  (rule.checks ?? []).some(({ id, doc }) => id === check.id && doc === check.doc);
+
+/** What refused or was skipped in the scenarios of a file. */
+const decidedIn = (text: string): string[] =>
+  runsOf(text).flatMap(({ detail: { refusal, skip } }) => {
+    const check = refusal?.check ?? skip;
+    return check ? [`${check.id}: ${check.doc}`] : [];
+  });
 
 test('the sample of the language page has no finding and passes', () => {
   const sample = readFileSync(SECTION_1, 'utf8');
@@ -174,17 +212,9 @@ function findingsOf(rule: Rule, text: string): Finding[] {
   const all = resolved(text);
   const file = all.scenarioFile;
   if (!file) throw new Error('an example must name a generation');
-  const views = buildViews(all, file);
-  const context: RuleContext = {
-    resolved: all,
-    file,
-    machine: file.machine,
-    payloads: views.all,
-    viewOf: (payload) => views.of.get(payload),
-    constant: (name) => file.generation.constants.get(name)?.value ?? 0n,
-  };
+  const context = ruleContext(all, file);
   return [
-    ...views.all.flatMap((view) => [...(rule.payload?.(view, context) ?? [])]),
+    ...context.payloads.flatMap((view) => [...(rule.payload?.(view, context) ?? [])]),
     ...file.scenarios.flatMap((scenario) => [...(rule.scenario?.(scenario, context) ?? [])]),
     ...(rule.file?.(context) ?? []),
   ];

@@ -109,4 +109,4 @@ function outcome({ outcome, detail }: StepResult): string {
 
 const returned = (value: bigint): string => (value < 0n ? '' : `returned ${value}`);
 
-const commands = ({ issued = [] }: Detail): string[] => issued.map(describeCommand);
+const commands = ({ issued = [], issuedText }: Detail): readonly string[] => issuedText ?? issued.map(describeCommand);

@@ -26,6 +26,7 @@ import {
   walkFields,
 } from '../engine/uapi/index.ts';
 import measured from './data/uapi-vfio-2020-07.json' with { type: 'json' };
+import { cases } from './property.ts';
 
 const v6 = findGeneration('vfio-2020-07')!;
 const structs = [...v6.structs.values()];
@@ -51,56 +52,74 @@ describe('vfio-2020-07 against the measured layouts', () => {
 });
 
 describe('what a generation says', () => {
-  const documented = GENERATIONS.flatMap((g) => [
-    { what: g.id, doc: g.doc },
-    ...[...g.structs.values()].flatMap((s) => [
-      { what: s.name, doc: s.doc },
-      ...[...walkFields(s)].map(({ path, field }) => ({ what: `${s.name}.${path}`, doc: field.doc })),
-    ]),
-    ...[...g.constants.values(), ...g.ioctls.values(), ...g.quirks.values()].map((item) => ({
-      what: item.name,
-      doc: item.doc,
-    })),
-  ]);
-
-  test.each(documented)('$what is explained in one sentence', ({ doc }) => {
-    expect(doc).toMatch(/^[A-Z].*[^.]\.$/);
-    expect(doc).not.toMatch(/[.!?]\s/);
+  test.each(GENERATIONS)('$id explains everything in one sentence', (g) => {
+    const documented = [
+      { what: g.id, doc: g.doc },
+      ...[...g.structs.values()].flatMap((s) => [
+        { what: s.name, doc: s.doc },
+        ...walkFields(s).map(({ path, field }) => ({ what: `${s.name}.${path}`, doc: field.doc })),
+      ]),
+      ...[...g.constants.values(), ...g.ioctls.values(), ...g.calls.values(), ...g.quirks.values()].map((item) => {
+        return { what: item.name, doc: item.doc };
+      }),
+    ];
+    for (const { what, doc } of documented) {
+      expect(doc, what).toMatch(/^[A-Z].*[^.]\.$/);
+      expect(doc, what).not.toMatch(/[.!?]\s/);
+    }
   });
 
-  test('no two constants have the same explanation', () => {
-    const docs = [...v6.constants.values()].map((c) => c.doc);
-    expect(docs).toHaveLength(new Set(docs).size);
+  test.each(GENERATIONS)('$id explains no two constants of a field alike', ({ constants }) => {
+    const docs = [...constants.values()].map((c) => `${c.group}: ${c.doc}`);
+    expect(docs.filter((doc, i) => docs.indexOf(doc) !== i)).toEqual([]);
   });
 
-  test('every struct, constant and ioctl names its source', () => {
-    for (const { name, source } of [...structs, ...v6.constants.values(), ...v6.ioctls.values()])
-      expect(source, name).toMatch(/include\/uapi\/linux\/(iommu|vfio)\.h/);
+  test.each(GENERATIONS)('every struct, constant, ioctl and call of $id names its source', (g) => {
+    for (const { name, source } of [
+      ...g.structs.values(),
+      ...g.constants.values(),
+      ...g.ioctls.values(),
+      ...g.calls.values(),
+    ])
+      expect(source, name).toMatch(/include\/(uapi\/)?linux\/(iommu|vfio|iommufd)\.h|iommufd_test\.h/);
   });
+
+  const fields = GENERATIONS.flatMap(({ id, structs, constants }) =>
+    [...structs.values()].flatMap((s) =>
+      walkFields(s).map(({ field, path }) => ({
+        field,
+        where: `${id}: ${s.name}.${path}`,
+        value: (name: string): bigint => constants.get(name)!.value,
+      })),
+    ),
+  );
 
   test('a bit of a field is a power of two, and no two bits of a field are one', () => {
-    for (const s of structs)
-      for (const { field, path } of walkFields(s)) {
-        const bits = (field.flags ?? []).map((name) => v6.constants.get(name)!.value);
-        expect(new Set(bits).size, `${s.name}.${path}`).toBe(bits.length);
-        for (const bit of bits) expect(bit & (bit - 1n), `${s.name}.${path}`).toBe(0n);
-      }
+    for (const { field, where, value } of fields) {
+      const bits = (field.flags ?? []).map(value);
+      expect(new Set(bits).size, where).toBe(bits.length);
+      for (const bit of bits) expect(bit & (bit - 1n), where).toBe(0n);
+    }
   });
 
   test('values and bits fit the field that names them', () => {
-    for (const s of structs)
-      for (const { field, path } of walkFields(s))
-        for (const name of [...(field.flags ?? []), ...(field.oneOf ?? [])])
-          expect(v6.constants.get(name)!.value >> BigInt(8 * field.size), `${s.name}.${path}: ${name}`).toBe(0n);
+    for (const { field, where, value } of fields)
+      for (const name of [...(field.flags ?? []), ...(field.oneOf ?? [])])
+        expect(value(name) >> BigInt(8 * field.size), `${where}: ${name}`).toBe(0n);
+  });
+
+  test('no field is both written only and read too', () => {
+    for (const { field, where } of fields) expect(field.out && field.inout, where).toBeFalsy();
   });
 
   test('every quirk of the version is on, the later check is there', () => {
     expect([...v6.quirks.values()].filter((q) => !q.on).map((q) => q.name)).toEqual(['vendor_size_unchecked']);
   });
 
-  test('every generation that runs is a known one, under the same title', () => {
+  test('the known ids are those with tables, under their titles, and bare', () => {
+    expect([...KNOWN_GENERATION_IDS.keys()]).toEqual([...GENERATIONS.map((g) => g.id), 'bare']);
     for (const g of GENERATIONS) expect(KNOWN_GENERATION_IDS.get(g.id)).toBe(g.title);
-    expect(KNOWN_GENERATION_IDS.size).toBe(14);
+    expect(new Set(KNOWN_GENERATION_IDS.values()).size).toBe(KNOWN_GENERATION_IDS.size);
   });
 
   test('an unknown generation is not found', () => {
@@ -179,6 +198,7 @@ describe('codec', () => {
         expect(bytes.slice(0, offset)).toEqual(before.slice(0, offset));
         expect(bytes.slice(offset + size)).toEqual(before.slice(offset + size));
       }),
+      cases(100),
     );
   });
 
@@ -294,6 +314,36 @@ describe('broken tables throw at load', () => {
       'g: s.of names ONE, which is not listed',
     ],
     [
+      'two names for one field',
+      () => struct('s', info, [a, u32('b', { ...a, doc: 'B.', aliases: ['a'] })]),
+      's: two fields are called a',
+    ],
+    [
+      'a payload with the length of no field',
+      () => struct('s', info, [u64('p', { doc: 'P.', target: { length: 'x' } })]),
+      's.p is described by x, which is not a field of s',
+    ],
+    [
+      'a payload that is no struct',
+      () =>
+        generation({ ...sound, structs: [struct('s', info, [a, u64('p', { doc: 'P.', target: { struct: 'x' } })])] }),
+      'g: s.p leads to x, which is not listed',
+    ],
+    [
+      'a payload chosen by what is no constant',
+      () =>
+        generation({
+          ...sound,
+          structs: [struct('s', info, [a, u64('p', { doc: 'P.', target: { by: 'a', to: { X: 's' } } })])],
+        }),
+      'g: s.p names X, which is not listed',
+    ],
+    [
+      'a call of a struct that is not there',
+      () => generation({ ...sound, calls: [{ name: 'bind', struct: 'x', doc: 'B.', source: 'C' }] }),
+      'g: bind takes x, which is not listed',
+    ],
+    [
       'a member of a struct that is not there',
       () => generation({ ...sound, structs: [s, struct('t', info, [nested('in', struct('x', info, [a]), a)])] }),
       'g: t.in holds x, which is not listed',
@@ -319,5 +369,16 @@ describe('broken tables throw at load', () => {
     expect(next.quirks.size).toBe(0);
     expect([...next.constants.keys()]).toEqual(['TWO']);
     expect(next.structs.get('s')!.size).toBe(8);
+    expect(next.calls.size).toBe(0);
+  });
+
+  test('a difference carries calls over, and says itself whether it is a header alone', () => {
+    const call = { name: 'bind', struct: 's', doc: 'Binds.', source: 'C' };
+    const base = generation({ ...sound, calls: [call], header: true });
+    expect(base.header).toBe(true);
+    const next = extend(base, { id: 'h', title: 't', calls: [{ ...call, name: 'unbind' }] });
+    expect([...next.calls.keys()]).toEqual(['bind', 'unbind']);
+    expect(next.header).toBeUndefined();
+    expect([...extend(next, { id: 'i', title: 't', drop: ['bind'], header: true }).calls.keys()]).toEqual(['unbind']);
   });
 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { PhysMem } from '../engine/memory/phys-mem.ts';
 import { Access, makeCaps, Request, VtdUnit } from '../engine/models/vtd/index.ts';
 import { type SlowAnswer, type SlowCaps, type SlowRequest, slowWalk } from './oracle/slow-vtd.ts';
+import { cases } from './property.ts';
 
 /**
  * Random machines: few pages, so that tables meet, loop and overlap; entries that are usually well formed and sometimes
@@ -177,7 +178,7 @@ test('the engine and the slow walk agree on random tables', () => {
       if (slow.fault === null) expect([warm.refs, warm.hpa]).toEqual([0, slow.hpa]);
     }
   });
-  fc.assert(property, { numRuns: 3000, seed: 20_240_917 });
+  fc.assert(property, cases(3000));
   expect(seen.get('ok')).toBeGreaterThan(500);
   for (const name of [
     'SFS.2',

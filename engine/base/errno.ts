@@ -23,7 +23,10 @@ export const ERRNO = {
   ESPIPE: { code: 29, means: 'position or length does not fit a record' },
   ERANGE: { code: 34, means: 'a result is out of range' },
   EOVERFLOW: { code: 75, means: 'a range wraps or does not fit' },
+  EMSGSIZE: { code: 90, means: 'the buffer is too small for all there is' },
   EOPNOTSUPP: { code: 95, means: 'this kernel, container or hardware does not support the request' },
+  EADDRINUSE: { code: 98, means: 'a range is in use already' },
+  ETIMEDOUT: { code: 110, means: 'the hardware did not answer in time' },
   ENOTSUPP: { code: 524, means: 'kernel-internal "not supported" (524) that leaks to user space; not EOPNOTSUPP (95)' },
 } as const;
 

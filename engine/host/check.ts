@@ -50,6 +50,8 @@ export interface CallResult {
   readonly skip?: Skip & { readonly found: string };
   /** Kernel log lines and side effects worth showing. */
   readonly notes: readonly string[];
+  /** What an in-kernel call hands back by pointer, by name: `as NAME` makes it `NAME.pt_id`. */
+  readonly out?: Readonly<Record<string, bigint>>;
 }
 
 export const done = (returned = 0, notes: readonly string[] = []): CallResult => ({ returned, notes });

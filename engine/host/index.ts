@@ -1,80 +1,55 @@
-import type { PhysMem } from '../memory/phys-mem.ts';
-import type { VtdCaps } from '../models/vtd/caps.ts';
-import type { VtdUnit } from '../models/vtd/translate.ts';
-import type { Format } from '../pagetable/index.ts';
-import { findGeneration, type Generation } from '../uapi/index.ts';
-import { type DeviceSetup, IntelDriver } from './intel/driver.ts';
+import { findGeneration } from '../uapi/index.ts';
+import { bootArmIommufd } from './arm-smmu-v3/index.ts';
+import { bootIntelIommufd } from './intel-iommufd/index.ts';
 import type { Kernel } from './kernel.ts';
-import type { UserMemory } from './user-memory.ts';
-import { Container } from './vfio-type1/container.ts';
+import { bootPasidTable } from './pasid-table-2018/kernel.ts';
+import type { Platform } from './platform.ts';
+import { bootSelftest } from './selftest/boot.ts';
+import { bootVfio201802 } from './vfio-2018/container.ts';
+import { bootVfio202003 } from './vfio-2020-03/container.ts';
+import { bootVfio202103 } from './vfio-2021-03/container.ts';
+import { bootVfioArm2020 } from './vfio-arm-2020/container.ts';
+import { bootVfio202007 } from './vfio-type1/container.ts';
 
-/** Everything a kernel needs to come up on a machine. */
-export interface BootSetup {
-  readonly config: {
-    readonly containerType: number;
-    readonly cap: bigint;
-    readonly ecap: bigint;
-    readonly devices: readonly DeviceSetup[];
-  };
-  readonly caps: VtdCaps;
-  readonly quirks: ReadonlyMap<string, boolean>;
-  readonly unit: VtdUnit;
-  readonly mem: PhysMem;
-  readonly user: UserMemory;
-  /** The second stage as RAM fills it. */
-  readonly root: bigint;
-  readonly format: Format;
-  readonly maxAddr: bigint;
-  readonly allocate: () => bigint;
-  /** The leaf with which the machine maps the RAM at a guest address. */
-  readonly leafSize: (gpa: bigint) => bigint;
+type Boot = (platform: Platform) => Kernel;
+
+/** The handler of each generation that has one, by the models it runs on. */
+const HANDLERS: ReadonlyMap<string, Readonly<Record<string, Boot>>> = new Map([
+  ['vfio-2018-02', { vtd: bootVfio201802 }],
+  ['iommu-2018-04', { vtd: bootPasidTable, smmuv3: bootPasidTable }],
+  ['iommu-2018-05', { vtd: bootPasidTable, smmuv3: bootPasidTable }],
+  ['vfio-2020-03', { vtd: bootVfio202003 }],
+  ['vfio-arm-2020', { smmuv3: bootVfioArm2020 }],
+  ['vfio-2020-07', { vtd: bootVfio202007 }],
+  ['vfio-2021-03', { vtd: bootVfio202103 }],
+  ['iommufd-2023-07', { vtd: bootIntelIommufd, smmuv3: bootArmIommufd, selftest: bootSelftest }],
+  ['iommufd-6.8', { vtd: bootIntelIommufd, selftest: bootSelftest }],
+  ['iommufd-6.12', { vtd: bootIntelIommufd, selftest: bootSelftest }],
+  ['iommufd-6.14', { vtd: bootIntelIommufd, smmuv3: bootArmIommufd, selftest: bootSelftest }],
+  ['iommufd-6.17', { vtd: bootIntelIommufd, smmuv3: bootArmIommufd, selftest: bootSelftest }],
+  ['iommufd-7.2', { vtd: bootIntelIommufd, smmuv3: bootArmIommufd, selftest: bootSelftest }],
+]);
+
+/** The models that a generation's handler runs on; empty when it has no handler. */
+export const modelsOf = (id: string): readonly string[] => Object.keys(HANDLERS.get(id) ?? {});
+
+/** The generations whose calls can be run, oldest first; of the others only the tables are known. */
+export const RUNNABLE_GENERATION_IDS: readonly string[] = [...HANDLERS.keys()];
+
+/** Why a generation's scenarios cannot be run on a model by this version; undefined where they can. */
+export function whyNotRunnable(id: string, model?: string): string | undefined {
+  const models = modelsOf(id);
+  if (model === undefined ? 0 < models.length : models.includes(model)) return undefined;
+  if (0 < models.length) return `${id} does not run on iommu ${model} here; it runs on ${models.join(', ')}`;
+  const runs = `this version runs ${RUNNABLE_GENERATION_IDS.join(', ')}`;
+  return findGeneration(id)?.header
+    ? `${id} is a header alone, whose handler is not known, so nothing can be run on it; ${runs}`
+    : `${id} is not available yet; ${runs}`;
 }
 
-type Boot = (setup: BootSetup, generation: Generation) => { readonly kernel: Kernel; readonly driver: IntelDriver };
-
-/** The handler of each generation that has one. */
-const HANDLERS: ReadonlyMap<string, Boot> = new Map([['vfio-2020-07', bootContainer]]);
-
-/** Brings up the kernel of a generation with the machine's devices attached as its container says. */
-export function bootKernel(id: string, setup: BootSetup): { readonly kernel: Kernel; readonly driver: IntelDriver } {
-  const boot = HANDLERS.get(id);
-  const generation = findGeneration(id);
-  if (!boot || !generation) throw new Error(`no handler for ${id}`);
-  return boot(setup, generation);
-}
-
-function bootContainer(
-  setup: BootSetup,
-  generation: Generation,
-): { readonly kernel: Kernel; readonly driver: IntelDriver } {
-  const { config, quirks } = setup;
-  const number = (name: string): number => generation.ioctls.get(name)!.number;
-  const quirk = (name: string): boolean => quirks.get(name) ?? generation.quirks.get(name)?.on ?? false;
-  // The container owns the PASIDs and the driver asks for them: one of the two has to exist first.
-  let container: Container;
-  const driver = new IntelDriver({
-    ...setup,
-    cap: config.cap,
-    ecap: config.ecap,
-    devices: config.devices,
-    isAllocated: (pasid) => container.ioasids.has(pasid),
-    quirk,
-  });
-  container = new Container({
-    user: setup.user,
-    driver,
-    quirks: new Map([...generation.quirks.keys()].map((name) => [name, quirk(name)])),
-    type: config.containerType,
-    commands: {
-      getApiVersion: number('VFIO_GET_API_VERSION'),
-      checkExtension: number('VFIO_CHECK_EXTENSION'),
-      setIommu: number('VFIO_SET_IOMMU'),
-      getInfo: number('VFIO_IOMMU_GET_INFO'),
-      pasidRequest: number('VFIO_IOMMU_PASID_REQUEST'),
-      nestingOp: number('VFIO_IOMMU_NESTING_OP'),
-    },
-  });
-  container.boot();
-  driver.takeIssued();
-  return { kernel: container, driver };
+/** Brings up the kernel of a generation with the machine's devices attached as its setup says. */
+export function bootKernel(platform: Platform): Kernel {
+  const boot = HANDLERS.get(platform.generation.id)?.[platform.config.model];
+  if (!boot) throw new Error(`no handler for ${platform.generation.id} on ${platform.config.model}`);
+  return boot(platform);
 }

@@ -21,6 +21,10 @@ export class IoasidAllocator {
     this.#taken.delete(id);
   }
 
+  freeAll(): void {
+    this.#taken.clear();
+  }
+
   get count(): number {
     return this.#taken.size;
   }

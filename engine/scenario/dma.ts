@@ -1,11 +1,12 @@
 import { hex, hexGrouped, sizeText } from '../base/text.ts';
+import type { DeviceConfig } from '../host/machine-config.ts';
 import { faultByCode } from '../models/vtd/faults.ts';
 import { Access } from '../models/vtd/tables.ts';
 import { Hit, Kind, Request, Stale, type Translation } from '../models/vtd/translation.ts';
 import { getUint, putUint } from '../uapi/index.ts';
 import { fits, isNoValue, type Value } from './evaluate.ts';
 import type { Happened } from './expect.ts';
-import type { DeviceConfig } from './machine-config.ts';
+import { noteIssued } from './happened.ts';
 import type { DmaStep } from './program.ts';
 import type { Detail } from './result.ts';
 import type { Session } from './session.ts';
@@ -29,11 +30,15 @@ const problem = (message: string): Happened => ({ outcome: 'problem', detail: {}
 export function dma(session: Session, step: DmaStep): Happened {
   const device = session.machine.config.devices.find((d) => d.name === step.device.text);
   if (!device) return problem(`the machine has no device ${step.device.text}`);
+  if (!session.machine.hasHardware)
+    return problem(`iommu ${session.machine.config.model} has no hardware that an access could reach`);
   const numbers = session.numbers({ pasid: step.pasid, at: step.at, size: step.size });
   if ('problem' in numbers) return problem(numbers.problem);
   const { pasid, at, size = DEFAULT_SIZE } = numbers as { pasid?: bigint; at: bigint; size?: bigint };
   if (pasid !== undefined && 0xf_ffffn < pasid)
     return problem(`PASID ${hex(pasid)} has more than 20 bits, which no request can carry`);
+  const unmodelled = pasid === undefined ? undefined : session.machine.kernel.notWalkable(device.name, Number(pasid));
+  if (unmodelled) return problem(unmodelled.problem);
   if (size === 0n || MAX_SIZE < size) return problem(`an access has 1 to ${sizeText(MAX_SIZE)} bytes, not ${size}`);
   if (step.ats && !device.ats) return problem(`${device.name} has no ATS: say ats = 1 in its machine declaration`);
   const data = step.access === 'write' ? writeData(session, step, Number(size)) : undefined;
@@ -84,7 +89,23 @@ function accessPiece(session: Session, step: DmaStep, device: DeviceConfig, pasi
     kind: Kind.Untranslated,
   });
   const translation = step.ats ? session.deviceAccess.access(request, { pri: device.pri }) : unit.translate(request);
-  return fromTranslation(session, request, translation);
+  const happened = fromTranslation(session, request, translation);
+  if (!translation.requested || happened.outcome === 'interrupt') return happened;
+  const notes = session.machine.kernel.pageRequest(device.name, {
+    pasid: pasid < 0 ? undefined : pasid,
+    address,
+    access: step.access,
+    privileged: step.privileged,
+  });
+  const issued = noteIssued(session);
+  return {
+    outcome: 'request',
+    detail: {
+      ...happened.detail,
+      ...(0 < issued.length ? { issued } : {}),
+      ...(0 < notes.length ? { notes } : {}),
+    },
+  };
 }
 
 function fromTranslation(session: Session, request: Request, t: Translation): Happened {
@@ -105,7 +126,6 @@ function fromTranslation(session: Session, request: Request, t: Translation): Ha
     detail.stale = true;
     detail.staleCause = staleCause(session, request, t);
   }
-  if (t.requested) return { outcome: 'request', detail };
   return { outcome: t.ok ? 'hpa' : 'fault', detail };
 }
 

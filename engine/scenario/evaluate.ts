@@ -1,8 +1,9 @@
 import { U64_MASK } from '../base/addr.ts';
+import { C_CONSTANTS } from '../base/c-constants.ts';
 import { ERRNO, isErrno } from '../base/errno.ts';
 import type { Name, Span } from '../base/span.ts';
-import { type Generation, locate, offsetofend, type Struct } from '../uapi/index.ts';
-import type { BinaryOp, Expr } from './expr.ts';
+import { type Generation, generationWith, locate, offsetofend, type Struct } from '../uapi/index.ts';
+import type { BinaryOp, Expr, ListExpr } from './expr.ts';
 import type { Payload } from './program.ts';
 
 /** What an expression yields. Integers are unsigned 64-bit values in a bigint; `-1` is 0xffff_ffff_ffff_ffff. */
@@ -14,6 +15,8 @@ export interface NoValue {
   readonly code: string;
   readonly message: string;
   readonly at: Span;
+  /** What was probably meant: the text to write at that place. */
+  readonly fix?: string;
 }
 
 export const isNoValue = (v: Value | NoValue | undefined): v is NoValue =>
@@ -38,7 +41,13 @@ export interface Scope {
   inlinePayload?(payload: Payload): Value | NoValue | undefined;
 }
 
-const mistake = (at: Span, code: string, message: string): NoValue => ({ noValue: 'mistake', code, message, at });
+const mistake = (at: Span, code: string, message: string, fix?: string): NoValue => ({
+  noValue: 'mistake',
+  code,
+  message,
+  at,
+  ...(fix === undefined ? {} : { fix }),
+});
 export const later = (at: Span, message: string): NoValue => ({ noValue: 'later', code: 'known-later', message, at });
 
 const BINARY: Readonly<Record<Exclude<BinaryOp, '&&' | '||' | '/' | '%'>, (a: bigint, b: bigint) => bigint>> = {
@@ -81,6 +90,11 @@ export function evaluate(expr: Expr, scope: Scope): Value | NoValue {
       if (expr.op === '!') return operand === 0n ? 1n : 0n;
       return BigInt.asUintN(64, expr.op === '~' ? ~operand : expr.op === '-' ? -operand : operand);
     }
+    case 'cast': {
+      const operand = integer(expr.operand, scope);
+      if (isNoValue(operand)) return operand;
+      return expr.signed ? BigInt.asUintN(64, BigInt.asIntN(expr.bits, operand)) : BigInt.asUintN(expr.bits, operand);
+    }
     case 'binary':
       return binary(expr.op, expr, scope);
     case 'sizeof':
@@ -101,7 +115,7 @@ export function evaluate(expr: Expr, scope: Scope): Value | NoValue {
       return BigInt(expr.past ? offsetofend(found) : found.offset);
     }
     case 'list':
-      return list(expr.items, scope);
+      return list(expr, scope);
     case 'repeat': {
       const n = integer(expr.count, scope);
       if (isNoValue(n)) return n;
@@ -140,12 +154,16 @@ function nameValue(name: string, at: Span, scope: Scope): Value | NoValue {
   const ioctl = scope.generation.ioctls.get(name);
   if (ioctl) return BigInt(ioctl.number);
   if (isErrno(name)) return BigInt(ERRNO[name].code);
+  const limit = C_CONSTANTS.get(name);
+  if (limit !== undefined) return limit;
   return unknownName(name, at, scope);
 }
 
 function unknownName(name: string, at: Span, scope: Scope): NoValue {
+  const home = generationWith(name);
+  if (home) return mistake(at, 'unknown-name', `${name} is not known in ${scope.generation.id}; ${home.id} has it`);
   const near = scope.suggest?.(name);
-  return mistake(at, 'unknown-name', `${name} is not known${near ? `; did you mean ${near}?` : ''}`);
+  return mistake(at, 'unknown-name', `${name} is not known${near ? `; did you mean ${near}?` : ''}`, near);
 }
 
 function unknownStruct(name: Name, scope: Scope): NoValue {
@@ -183,12 +201,23 @@ function sizeof(expr: Extract<Expr, { kind: 'sizeof' }>, scope: Scope): bigint |
   );
 }
 
-function list(items: readonly Expr[], scope: Scope): readonly Value[] | NoValue {
+function list({ items, places }: ListExpr, scope: Scope): readonly Value[] | NoValue {
   const values: Value[] = [];
-  for (const item of items) {
+  let at = 0;
+  for (const [i, item] of items.entries()) {
+    const place = places?.get(i);
+    if (place) {
+      const wanted = integer(place, scope);
+      if (isNoValue(wanted)) return wanted;
+      if (MAX_LIST <= wanted)
+        return mistake(place, 'list-too-long', `element ${wanted} lies behind the last, ${MAX_LIST - 1}`);
+      at = Number(wanted);
+    }
     const value = evaluate(item, scope);
     if (isNoValue(value)) return value;
-    values.push(value);
+    // As in C, elements that are passed over are 0, and of two for one place the last one counts.
+    while (values.length < at) values.push(0n);
+    values[at++] = value;
   }
   return values;
 }

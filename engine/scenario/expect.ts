@@ -297,7 +297,10 @@ export const faultText = (detail: Detail): string =>
   `fault ${detail.fault ?? ''}${detail.faultText ? `: ${detail.faultText}` : ''}`;
 
 export function errnoText(errno: string, detail: Detail): string {
-  return `${errno}${detail.refusal ? `: ${refusalText(detail)}` : isErrno(errno) ? `: ${ERRNO[errno].means}` : ''}`;
+  const why = detail.refusal
+    ? refusalText(detail)
+    : (detail.notes?.join('; ') ?? (isErrno(errno) ? ERRNO[errno].means : ''));
+  return why === '' ? errno : `${errno}: ${why}`;
 }
 
 /** Which check refused, what it found and what it wanted, where it stands in the kernel. */

@@ -10,6 +10,7 @@ export type Expr =
   | MemberExpr
   | AddressOfExpr
   | UnaryExpr
+  | CastExpr
   | BinaryExpr
   | SizeofExpr
   | OffsetofExpr
@@ -51,6 +52,15 @@ export interface UnaryExpr extends Span {
   readonly op: '-' | '~' | '!' | '+';
   readonly operand: Expr;
 }
+/** C's `(__u32)x`: the low `bits` of the value; those of a `signed` type are extended to 64 bits again. */
+export interface CastExpr extends Span {
+  readonly kind: 'cast';
+  /** The last word of the type: `__u32`, `int`, the name of a struct behind a pointer. */
+  readonly type: Name;
+  readonly bits: number;
+  readonly signed: boolean;
+  readonly operand: Expr;
+}
 export type BinaryOp =
   | '+'
   | '-'
@@ -89,10 +99,12 @@ export interface OffsetofExpr extends Span {
   readonly path: readonly Name[];
   readonly past: boolean;
 }
-/** `[a, b, c]`. */
+/** `[a, b, c]`, and C's `{ a, [3] = b }`. */
 export interface ListExpr extends Span {
   readonly kind: 'list';
   readonly items: readonly Expr[];
+  /** The place that C's `[N] =` gives an item, by the item's number; the others follow the item before them. */
+  readonly places?: ReadonlyMap<number, Expr>;
 }
 /** `[expr; n]`. */
 export interface RepeatExpr extends Span {

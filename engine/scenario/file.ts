@@ -1,10 +1,12 @@
 import { ERRNO } from '../base/errno.ts';
 import type { Name, Span } from '../base/span.ts';
 import { nearest } from '../base/text.ts';
-import { type Generation, getUint, locate } from '../uapi/index.ts';
+import type { MachineConfig } from '../host/machine-config.ts';
+import { type Generation, getUint, locate, type Struct } from '../uapi/index.ts';
+import { elementAt } from './element.ts';
 import { evaluate, isNoValue, later, type NoValue, type Scope, type Value } from './evaluate.ts';
-import type { MachineConfig } from './machine-config.ts';
 import {
+  carrying,
   type Declared,
   encodePayload,
   type Image,
@@ -36,6 +38,9 @@ export interface Bound {
   readonly value: Value;
   member?(path: readonly Name[]): Value | NoValue | undefined;
 }
+
+/** What an iommufd knows by name besides the devices: `ioas.id`, `iommufd.fd`. */
+const FD_NAMES: ReadonlySet<string> = new Set(['ioas', 'iommufd']);
 
 /** Constants that may rest on one another before it is called a slip. */
 const MAX_LET_CHAIN = 200;
@@ -228,6 +233,7 @@ export class Names implements PayloadContext {
     if (
       this.#runtime.has(object.text) ||
       /^iommu\d+$/.test(object.text) ||
+      (FD_NAMES.has(object.text) && this.generation.ioctls.has('IOMMU_IOAS_ALLOC')) ||
       this.file.machine.devices.some((d) => d.name === object.text)
     )
       return later(object, `${object.text} is known only when a scenario runs`);
@@ -235,7 +241,7 @@ export class Names implements PayloadContext {
   }
 
   #payloadField(declared: Declared<Payload>, path: readonly Name[]): Value | NoValue {
-    const struct = structOf(declared.node, this.generation);
+    const struct = structOf(declared.node, this.generation, (name) => this.payload(name));
     if (!struct || isNoStruct(struct))
       return {
         noValue: 'mistake',
@@ -243,9 +249,22 @@ export class Names implements PayloadContext {
         message: `${declared.node.name?.text} has no fields`,
         at: path[0]!,
       };
+    const element = elementAt(declared.node, struct, path);
+    if ('noValue' in element) return element;
     const bytes = this.#live?.payloadBytes(declared) ?? this.#encode(declared);
     if (isNoValue(bytes as Value | NoValue)) return bytes as NoValue;
-    return fieldOf(struct, bytes as Uint8Array, path);
+    return fieldOf(
+      this.#layoutFor(declared, struct, element.path),
+      (bytes as Uint8Array).subarray(element.offset),
+      element.path,
+    );
+  }
+
+  /** The struct of a payload, with what it carries where the path leads into that. */
+  #layoutFor(declared: Declared<Payload>, struct: Struct, path: readonly Name[]): Struct {
+    const last = struct.fields.at(-1);
+    if (path.length < 2 || last?.kind !== 'flex' || last.name !== path[0]!.text) return struct;
+    return carrying(struct, encodePayload(declared, this).embedded?.struct);
   }
 
   #encode(declared: Declared<Payload>): Uint8Array | NoValue {
@@ -266,12 +285,16 @@ export class Names implements PayloadContext {
     const base: bigint | NoValue =
       this.#live?.addressOf(declared) ?? later(name, `the address of ${name.text} is known only when a scenario runs`);
     if (path.length === 0) return base;
-    const struct = structOf(declared.node, this.generation);
+    const struct = structOf(declared.node, this.generation, (name) => this.payload(name));
+    const element = struct && !isNoStruct(struct) ? elementAt(declared.node, struct, path) : undefined;
+    if (element && 'noValue' in element) return element;
+    const offset = BigInt(element?.offset ?? 0);
+    if (element?.path.length === 0) return isNoValue(base) ? base : base + offset;
     const found =
-      struct && !isNoStruct(struct)
+      struct && !isNoStruct(struct) && element
         ? locate(
-            struct,
-            path.map((p) => p.text),
+            this.#layoutFor(declared, struct, element.path),
+            element.path.map((p) => p.text),
           )
         : undefined;
     if (!found || 'missing' in found)
@@ -279,9 +302,9 @@ export class Names implements PayloadContext {
         noValue: 'mistake',
         code: 'unknown-field',
         message: `${name.text} has no field ${path.map((p) => p.text).join('.')}`,
-        at: path[found?.missing ?? 0]!,
+        at: (element?.path ?? path)[found?.missing ?? 0]!,
       };
-    return isNoValue(base) ? base : base + BigInt(found.offset);
+    return isNoValue(base) ? base : base + offset + BigInt(found.offset);
   }
 
   #sizeOf(name: string): bigint | NoValue | undefined {
@@ -296,6 +319,7 @@ export function fieldOf(
   bytes: Uint8Array,
   path: readonly Name[],
 ): Value | NoValue {
+  if (path.length === 0) return bytes.slice(0, struct.size);
   const found = locate(
     struct,
     path.map((p) => p.text),

@@ -11,6 +11,8 @@ const problem = (message: string): Happened => ({ outcome: 'problem', detail: {}
 /** `invalidate iommu0 NAME { fields }`: one descriptor straight into the queue; the wait follows by itself. */
 export function invalidate(session: Session, step: InvalidateStep): Happened {
   if (step.iommu.text !== 'iommu0') return problem(`the machine has no IOMMU ${step.iommu.text}`);
+  if (!session.machine.hasHardware)
+    return problem(`iommu ${session.machine.config.model} has no hardware that takes commands`);
   const descriptor = descriptorByName(step.command.text);
   if (!descriptor) {
     const near = nearest(

@@ -1,12 +1,16 @@
 import { bootKernel } from '../host/index.ts';
-import type { IntelDriver } from '../host/intel/driver.ts';
 import type { Kernel } from '../host/kernel.ts';
+import type { MachineConfig, RamConfig } from '../host/machine-config.ts';
+import type { Platform, VtdPlatform } from '../host/platform.ts';
 import { UserMemory } from '../host/user-memory.ts';
 import { PhysMem } from '../memory/phys-mem.ts';
-import { decodeCaps } from '../models/vtd/caps.ts';
+import { idRegister } from '../models/smmuv3/ids.ts';
+import { sysfsValue } from '../models/sysfs-read.ts';
+import { decode } from '../models/vtd/bit-layout.ts';
+import { CAP_REG, decodeCaps, ECAP_REG } from '../models/vtd/caps.ts';
 import { VtdUnit } from '../models/vtd/translate.ts';
 import { type Format, type FormatLimits, fillSecondStage, findFormat, type TableMemory } from '../pagetable/index.ts';
-import type { MachineConfig, RamConfig } from './machine-config.ts';
+import type { Generation } from '../uapi/index.ts';
 
 const PAGE = 0x1000n;
 /** Pages that a machine with 2 GiB of RAM in 4K leaves needs, so that setting it up never has to grow. */
@@ -29,38 +33,64 @@ export class Machine {
   readonly config: MachineConfig;
   readonly mem: PhysMem;
   readonly user = new UserMemory();
-  readonly unit: VtdUnit;
-  readonly driver: IntelDriver;
   readonly kernel: Kernel;
   readonly limits: FormatLimits;
+  readonly #unit: VtdUnit | undefined;
   #nextTable: bigint;
   /** Guest pages the VMM has moved: GPA page to HPA page. */
   readonly #moved = new Map<bigint, bigint>();
 
-  constructor(config: MachineConfig, generation: string, quirks: ReadonlyMap<string, boolean>) {
+  constructor(config: MachineConfig, generation: Generation, quirks: ReadonlyMap<string, boolean>) {
     const template = templateOf(config);
     this.config = config;
     this.mem = template.mem.clone(template.scrap.pop());
     this.#nextTable = template.nextTable;
-    const caps = decodeCaps(config.cap, config.ecap, config.haw);
     this.limits = limitsOf(config);
-    this.unit = new VtdUnit(this.mem, caps);
-    const maxAddr = config.ram.map((r) => r.gpa + r.size).reduce((max, end) => (end < max ? max : end), 0n);
-    const { kernel, driver } = bootKernel(generation, {
+    const platform: Platform = {
+      generation,
       config,
-      caps,
-      quirks,
-      unit: this.unit,
-      mem: this.mem,
       user: this.user,
-      root: template.root,
+      quirk: (name) => quirks.get(name) ?? generation.quirks.get(name)?.on ?? false,
+    };
+    const vtd = config.model === 'vtd' ? this.#vtd(template.root) : undefined;
+    this.#unit = vtd?.unit;
+    this.kernel = bootKernel(vtd ? { ...platform, vtd } : platform);
+  }
+
+  /** The hardware that translates. @throws Error on a machine without any; ask `hasHardware` first */
+  get unit(): VtdUnit {
+    if (!this.#unit) throw new Error(`a machine with ${this.config.model} has no hardware to translate`);
+    return this.#unit;
+  }
+
+  get hasHardware(): boolean {
+    return this.#unit !== undefined;
+  }
+
+  /** `iommu0.NAME`: a register, or a field of a capability register; undefined for anything else. */
+  register(name: string): bigint | undefined {
+    const described = sysfsValue(this.config, name);
+    if (described !== undefined) return described;
+    if (this.config.model === 'smmuv3') return idRegister(this.config.idr, name);
+    if (!this.#unit) return undefined;
+    const { cap, ecap } = this.config;
+    const registers: Readonly<Record<string, bigint>> = { CAP: cap, ECAP: ecap, RTADDR: this.#unit.rtaddr };
+    return registers[name] ?? decode(CAP_REG, [cap])[name] ?? decode(ECAP_REG, [ecap])[name];
+  }
+
+  #vtd(root: bigint): VtdPlatform {
+    const { config } = this;
+    const caps = decodeCaps(config.cap, config.ecap, config.haw);
+    return {
+      caps,
+      unit: new VtdUnit(this.mem, caps),
+      mem: this.mem,
+      root,
       format: secondStageFormat(config),
-      maxAddr,
+      maxAddr: config.ram.map((r) => r.gpa + r.size).reduce((max, end) => (end < max ? max : end), 0n),
       allocate: () => this.allocateTable(),
       leafSize: (gpa) => config.ram.find((r) => r.gpa <= gpa && gpa < r.gpa + r.size)?.page ?? PAGE,
-    });
-    this.kernel = kernel;
-    this.driver = driver;
+    };
   }
 
   /** Gives the memory back; the machine must not be used any more. */
@@ -155,9 +185,10 @@ function templateOf(config: MachineConfig): Template {
     next += PAGE;
     return page;
   };
+  // Only VT-d reads a second stage from memory; another model's machine has its pages all the same.
   const root = allocate();
   const ranges = config.ram.map((r: RamConfig) => ({ ...r, read: true, write: true }));
-  fillSecondStage(mem, secondStageFormat(config), root, allocate, ranges);
+  if (config.model === 'vtd') fillSecondStage(mem, secondStageFormat(config), root, allocate, ranges);
   const template: Template = { mem, root, nextTable: next, scrap: [] };
   templates.set(config, template);
   return template;

@@ -4,6 +4,7 @@ import { type Field, type Generation, locate, putUint, type Struct, walkFields }
 import { evaluate, fits, isNoValue, type NoValue, type Scope, type Value } from './evaluate.ts';
 import type { Expr } from './expr.ts';
 import type { FieldInit, Payload } from './program.ts';
+import { versionOf } from './struct-version.ts';
 
 /** A payload's declaration with the file it stands in, since spans are offsets of one file. */
 export interface Declared<T> {
@@ -29,6 +30,8 @@ export interface Trouble extends Span {
   readonly code: string;
   readonly message: string;
   readonly file: string;
+  /** What was probably meant: the text to write in the span's place. */
+  readonly fix?: string;
 }
 
 /** A payload in bytes, and how each field got its value. */
@@ -63,10 +66,24 @@ export interface NoStruct {
   readonly code: string;
   readonly message: string;
   readonly at: Name;
+  readonly fix?: string;
 }
 
-/** The struct that a payload's first words name, or what is wrong with them. */
-export function structOf(payload: Payload, generation: Generation): Struct | undefined | NoStruct {
+/** How a payload finds another one by its name. */
+export type Lookup = (name: string) => Declared<Payload> | undefined;
+
+/**
+ * The struct that a payload's first words name, or what is wrong with them. Where a file evolves it, this is the version
+ * that the payload is written in.
+ * @param lookup finds its bases and what it holds by name
+ */
+export function structOf(payload: Payload, generation: Generation, lookup?: Lookup): Struct | undefined | NoStruct {
+  const struct = firstStructOf(payload, generation);
+  if (!generation.evolved || !struct || isNoStruct(struct)) return struct;
+  return versionOf(struct, payload, generation, lookup);
+}
+
+function firstStructOf(payload: Payload, generation: Generation): Struct | undefined | NoStruct {
   if (payload.word.text === 'raw') return undefined;
   if (payload.struct) {
     const struct = generation.structs.get(payload.struct.text);
@@ -76,6 +93,7 @@ export function structOf(payload: Payload, generation: Generation): Struct | und
       code: 'unknown-struct',
       message: `${generation.id} has no struct ${payload.struct.text}${near ? `; did you mean ${near}?` : ''}`,
       at: payload.struct,
+      ...(near === undefined ? {} : { fix: near }),
     };
   }
   const kind = generation.kinds.get(payload.word.text);
@@ -85,8 +103,23 @@ export function structOf(payload: Payload, generation: Generation): Struct | und
     code: 'unknown-kind',
     message: `${payload.word.text} is not a payload kind of ${generation.id}${near ? `; did you mean ${near}?` : ''}`,
     at: payload.word,
+    ...(near === undefined ? {} : { fix: near }),
   };
 }
+
+/** A struct whose flexible array holds another one, so that paths lead on: `data.pasid`. */
+export function carrying(struct: Struct, carried: Struct | undefined): Struct {
+  if (!carried || struct.fields.at(-1)?.kind !== 'flex') return struct;
+  let made = carriers.get(struct);
+  if (!made) carriers.set(struct, (made = new WeakMap()));
+  let whole = made.get(carried);
+  if (!whole) {
+    whole = { ...struct, fields: [...struct.fields.slice(0, -1), { ...struct.fields.at(-1)!, struct: carried }] };
+    made.set(carried, whole);
+  }
+  return whole;
+}
+const carriers = new WeakMap<Struct, WeakMap<Struct, Struct>>();
 
 export const isNoStruct = (s: Struct | NoStruct | undefined): s is NoStruct => s !== undefined && 'message' in s;
 
@@ -113,7 +146,7 @@ export function sizeOfPayload(declared: Declared<Payload>, context: PayloadConte
   const at = node.name ?? node.word;
   if (MAX_DEPTH < depth)
     return { noValue: 'mistake', code: 'payload-cycle', message: `${at.text} contains itself`, at };
-  const struct = structOf(node, context.generation);
+  const struct = structOf(node, context.generation, (name) => context.payload(name));
   if (node.word.text === 'raw' || struct === undefined || isNoStruct(struct))
     return BigInt(encodePayload(declared, context, depth).bytes.length);
   if (node.elements) return BigInt(struct.size * node.elements.length);
@@ -176,6 +209,7 @@ class Encoder {
   #embedded: Image | undefined;
   #size = 0n;
   #overridden: ReadonlySet<string> | undefined;
+  readonly #lookup: Lookup = (name) => this.#context.payload(name);
 
   constructor(declared: Declared<Payload>, context: PayloadContext, depth: number) {
     this.#payload = declared.node;
@@ -211,9 +245,9 @@ class Encoder {
       this.#encodeRaw();
       return undefined;
     }
-    const struct = structOf(payload, this.#context.generation);
+    const struct = structOf(payload, this.#context.generation, this.#lookup);
     if (isNoStruct(struct)) {
-      this.#trouble(struct.at, struct.code, struct.message);
+      this.#trouble(struct.at, struct.code, struct.message, this.#file, struct.fix);
       return undefined;
     }
     if (!struct) return undefined;
@@ -289,8 +323,8 @@ class Encoder {
         this.#trouble(node.base, 'payload-cycle', `${node.base.text} is its own base`, file);
         break;
       }
-      const own = structOf(node, this.#context.generation);
-      const other = structOf(base.node, this.#context.generation);
+      const own = firstStructOf(node, this.#context.generation);
+      const other = firstStructOf(base.node, this.#context.generation);
       if (own !== other) {
         this.#trouble(
           node.base,
@@ -317,12 +351,18 @@ class Encoder {
       const found = init.path.length === 1 ? member(struct, init.path[0]!.text) : locate(struct, texts(init.path));
       if ('missing' in found) {
         const name = init.path[found.missing]!;
-        const near = nearest(name.text, found.parent?.fields.map((f) => f.name) ?? []);
+        const near =
+          found.parent &&
+          nearest(
+            name.text,
+            found.parent.fields.map((f) => f.name),
+          );
+        const meant = near ?? (found.parent ? this.#elsewhere(struct, name.text) : undefined);
         const within = found.parent === struct || !found.parent?.name ? struct.name : found.parent.name;
         const message = found.parent
-          ? `${within} has no field ${name.text}${near ? `; did you mean ${near}?` : this.#elsewhere(struct, name.text)}`
+          ? `${within} has no field ${name.text}${meant ? `; did you mean ${meant}?` : ''}`
           : `${init.path[found.missing - 1]?.text} has no members`;
-        this.#trouble(name, 'unknown-field', message, file);
+        this.#trouble(name, 'unknown-field', message, file, found.missing === 0 ? meant : near);
         continue;
       }
       const { field } = found;
@@ -339,9 +379,10 @@ class Encoder {
     }
   }
 
-  #elsewhere(struct: Struct, name: string): string {
-    for (const located of walkFields(struct)) if (located.field.name === name) return `; did you mean ${located.path}?`;
-    return '';
+  /** The path of a member of that name further down. */
+  #elsewhere(struct: Struct, name: string): string | undefined {
+    for (const located of walkFields(struct)) if (located.field.name === name) return located.path;
+    return undefined;
   }
 
   #store(field: Field, offset: number, path: string, init: FieldInit, expr: Expr, file: string): void {
@@ -501,11 +542,11 @@ class Encoder {
 
   #noValue(value: NoValue, file = this.#file): void {
     if (value.noValue === 'later') this.#waitFor([value]);
-    else this.#trouble(value.at, value.code, value.message, file);
+    else this.#trouble(value.at, value.code, value.message, file, value.fix);
   }
 
-  #trouble(at: Span, code: string, message: string, file = this.#file): void {
-    this.#adopt([{ start: at.start, end: at.end, code, message, file }]);
+  #trouble(at: Span, code: string, message: string, file = this.#file, fix?: string): void {
+    this.#adopt([{ start: at.start, end: at.end, code, message, file, ...(fix === undefined ? {} : { fix }) }]);
   }
 
   #adopt(troubles: readonly Trouble[]): void {
@@ -526,7 +567,8 @@ const texts = (path: readonly Name[]): string[] => path.map((p) => p.text);
 /** `locate` for the usual path of one name. */
 function member(struct: Struct, name: string): ReturnType<typeof locate> {
   for (const field of struct.fields)
-    if (field.name === name) return { field, offset: field.offset, path: name, parent: struct };
+    if (field.name === name || field.aliases?.includes(name))
+      return { field, offset: field.offset, path: field.name, parent: struct };
   return { missing: 0, parent: struct };
 }
 

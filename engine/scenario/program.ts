@@ -240,6 +240,8 @@ export interface FdStep extends StepBase {
 export interface LifecycleStep extends StepBase {
   readonly kind: 'attach' | 'replace' | 'detach' | 'unbind' | 'reset' | 'exit';
   readonly device?: Name;
+  /** `exit NAME`: a process of the machine; without a name the one that runs the scenario. */
+  readonly process?: Name;
   readonly to?: Expr;
   readonly pasid?: Expr;
   readonly failNth?: Expr;

@@ -18,6 +18,8 @@ export interface StaleCause {
   readonly missed: readonly { readonly step: StepRef; readonly what: string }[];
   /** The smallest call that covers it, as source text; undefined where no call of this generation does. */
   readonly remedy?: string;
+  /** What the step needs declared beside the scenario, where it cannot say everything by itself. */
+  readonly remedyDeclaration?: string;
   /** The same as a step that can be pasted in front of the access. */
   readonly remedyStep?: string;
   /** The same in a few words: `IOTLB by ADDR, PASID 1, 0x7f00_0000_0000 size 4K`. */
@@ -57,6 +59,8 @@ export interface Detail {
   /** The fault record as logged. */
   event?: readonly bigint[];
   issued?: readonly (readonly bigint[])[];
+  /** The same in words, where they are not VT-d's. */
+  issuedText?: readonly string[];
   /** The command error that a hardware command raised: `IQE`. */
   commandError?: string;
   /** Why it did. */

@@ -1,5 +1,6 @@
 import { errnoName } from '../base/errno.ts';
 import { count } from '../base/text.ts';
+import { whyNotRunnable } from '../host/index.ts';
 import { evaluate, integer, isNoValue, type Value } from './evaluate.ts';
 import { judge } from './expect.ts';
 import type { ScenarioFile } from './file.ts';
@@ -13,6 +14,11 @@ export interface RunOptions {
   readonly budget?: number;
   /** Results kept per scenario: the first ones, and every failure up to as many again. */
   readonly keep?: number;
+  /**
+   * Called right before each step but `for`, when time has come to it and nothing of it has happened. `run` counts from 1
+   * how often the step has begun. What the call changes in the session the scenario sees; `stop` ends it there.
+   */
+  readonly beforeStep?: (step: Step, run: number, session: Session) => 'stop' | undefined;
 }
 
 export const DEFAULT_BUDGET = 1_000_000;
@@ -68,8 +74,10 @@ export function* startScenario(
   variant: Variant,
   options: RunOptions = {},
 ): Generator<void, ScenarioResult> {
-  const session = new Session(file);
   const { scenario, value, name } = variant;
+  const unavailable = whyNotRunnable(file.generation.id, file.machine.model);
+  if (unavailable !== undefined) return { name, status: 'failed', message: unavailable, steps: [], stepsRun: 0 };
+  const session = new Session(file);
   if (scenario.loop && value !== undefined) session.names.locals.set(scenario.loop.name.text, { value });
   const runner = new Runner(session, options);
   const end = yield* runner.steps(scenario.steps);
@@ -92,6 +100,7 @@ class Runner {
   readonly #session: Session;
   readonly #budget: number;
   readonly #keep: number;
+  readonly #beforeStep: RunOptions['beforeStep'];
   readonly #runs = new Map<Step, number>();
   #failuresKept = 0;
 
@@ -99,6 +108,7 @@ class Runner {
     this.#session = session;
     this.#budget = options.budget ?? DEFAULT_BUDGET;
     this.#keep = options.keep ?? DEFAULT_KEEP;
+    this.#beforeStep = options.beforeStep;
   }
 
   /** Runs steps in order. Returns why the scenario had to end early, if it had to. */
@@ -136,11 +146,12 @@ class Runner {
     return undefined;
   }
 
-  #step(step: Step): undefined {
+  #step(step: Step): string | undefined {
     this.ran++;
     const run = (this.#runs.get(step) ?? 0) + 1;
     this.#runs.set(step, run);
     this.#session.beginStep({ step, run });
+    if (this.#beforeStep?.(step, run, this.#session) === 'stop') return 'the run was stopped before this step';
     const happened = runStep(this.#session, step);
     const verdict = judge(step.expect, happened, this.#session.names.scope(), this.#session.fieldScope());
     this.#record(step, happened, verdict, run);

@@ -1,5 +1,6 @@
 import type { Name } from '../base/span.ts';
 import { hexGrouped } from '../base/text.ts';
+import type { MachineConfig } from '../host/machine-config.ts';
 import { DeviceAccess } from '../models/device.ts';
 import { decodeDescriptor } from '../models/vtd/descriptors.ts';
 import { type Format, findFormat, PageTable, type TableMemory } from '../pagetable/index.ts';
@@ -8,7 +9,7 @@ import { evaluate, integer, isNoValue, type NoValue, type Scope, type Value } fr
 import type { Expr } from './expr.ts';
 import { type Bound, fieldOf, Names, type ScenarioFile } from './file.ts';
 import { Machine } from './machine.ts';
-import { type Declared, encodePayload, type Image, isNoStruct, sizeOfPayload, structOf } from './payload.ts';
+import { carrying, type Declared, encodePayload, type Image, isNoStruct, sizeOfPayload, structOf } from './payload.ts';
 import type { Mapping, PageTableDecl, Payload } from './program.ts';
 import type { StepRef } from './result.ts';
 
@@ -19,6 +20,8 @@ export interface Buffer {
   readonly address: bigint;
   readonly size: number;
   readonly struct: Struct | undefined;
+  /** What the payload said when the caller filled the buffer last. */
+  given: Uint8Array;
 }
 
 /** A page table as the guest keeps it. */
@@ -38,7 +41,11 @@ interface LaidTables {
   readonly troubles: ReadonlyMap<string, string>;
 }
 
-const laidTables = new WeakMap<ScenarioFile, LaidTables>();
+/**
+ * By the tables themselves and not by their file: a file that takes over the tables of its last version says that they, and
+ * what they name, are the same, and so is its machine when that is taken over too.
+ */
+const laidTables = new WeakMap<ScenarioFile['tables'], LaidTables & { readonly machine: MachineConfig }>();
 
 /** A change of what is translated, or an order to forget, in the order of time. */
 interface Happening {
@@ -63,9 +70,13 @@ export class Session {
   readonly #deviceAccess: DeviceAccess | undefined;
   readonly #buffers = new Map<Payload, Buffer>();
   readonly #steps: StepRef[] = [];
+  /** Formats of tables by their names, as this machine has them. */
+  readonly #formats = new Map<string, Format>();
   /** Host pages that the file's tables take up, while they are laid for the first time. */
   readonly #tablePages = new Set<bigint>();
   #submitted: Buffer | undefined;
+  /** Payloads that are being filled in for one submit: itself and what it points at. */
+  #filling: Set<Payload> | undefined;
   #now = 0;
   #faults = 0;
 
@@ -79,10 +90,10 @@ export class Session {
       tableUsed: (name) => this.#tablesUsed.add(name),
     });
     if (mode === 'values only') return;
-    this.#machine = new Machine(file.machine, file.generation.id, file.quirks);
-    this.#deviceAccess = new DeviceAccess(this.#machine.unit);
+    this.#machine = new Machine(file.machine, file.generation, file.quirks);
+    if (this.#machine.hasHardware) this.#deviceAccess = new DeviceAccess(this.#machine.unit);
     this.#layTables();
-    this.machine.driver.takeIssued();
+    this.machine.kernel.takeIssued();
   }
 
   get machine(): Machine {
@@ -91,7 +102,7 @@ export class Session {
   }
 
   get deviceAccess(): DeviceAccess {
-    if (!this.#deviceAccess) throw new Error('a session for values has no machine');
+    if (!this.#deviceAccess) throw new Error('this session has no hardware');
     return this.#deviceAccess;
   }
 
@@ -104,7 +115,7 @@ export class Session {
     this.#now++;
     this.#steps[this.#now] = ref;
     this.machine.mem.now = this.#now;
-    this.machine.unit.now = this.#now;
+    if (this.machine.hasHardware) this.machine.unit.now = this.#now;
     this.#submitted = undefined;
   }
 
@@ -186,18 +197,41 @@ export class Session {
 
   /** Encodes a payload with the names there are now and puts it into user memory; its address is the same each time. */
   place(declared: Declared<Payload>, mapped: number | undefined): Buffer | { readonly problem: string } {
+    // What the payload points at is filled in anew too, where its own text now says something else.
+    this.#filling = new Set([declared.node]);
+    const placed = this.#fill(declared, mapped, 'anew');
+    this.#filling = undefined;
+    if (!('problem' in placed)) this.#submitted = placed;
+    return placed;
+  }
+
+  /** The buffer of a payload, which is filled in when this is the first time that anybody asks for it. */
+  bufferOf(declared: Declared<Payload>): Buffer | { readonly problem: string } {
+    return this.#buffers.get(declared.node) ?? this.#fill(declared, undefined, 'anew');
+  }
+
+  /** The buffer of a payload, filled in anew when its fields say something else than the last time. */
+  refreshed(declared: Declared<Payload>): Buffer | { readonly problem: string } {
+    return this.#fill(declared, undefined, 'if it says something else');
+  }
+
+  #fill(
+    declared: Declared<Payload>,
+    mapped: number | undefined,
+    when: 'anew' | 'if it says something else',
+  ): Buffer | { readonly problem: string } {
     const image = encodePayload(declared, this.names);
     const problem = image.troubles[0]?.message ?? image.later[0]?.message;
     if (problem !== undefined) return { problem };
+    const known = this.#buffers.get(declared.node);
+    if (when !== 'anew' && known && sameBytes(known.given, image.bytes)) return known;
     let limit = mapped;
     if (limit === undefined && declared.node.mapped) {
       const own = this.integer(declared.node.mapped);
       if (isNoValue(own)) return { problem: own.message };
       limit = Number(own);
     }
-    const buffer = this.#store(declared.node, image, limit);
-    this.#submitted = buffer;
-    return buffer;
+    return this.#store(declared.node, image, limit);
   }
 
   /** Fields of a buffer as it lies in memory now. */
@@ -210,12 +244,14 @@ export class Session {
     const known = this.#buffers.get(payload);
     if (known && known.size === image.bytes.length) {
       this.machine.user.refill(known.address, image.bytes, mapped);
+      known.given = image.bytes;
       return known;
     }
     const buffer = {
       address: this.machine.user.place(image.bytes, mapped),
       size: image.bytes.length,
-      struct: payload.elements ? undefined : image.struct,
+      struct: payload.elements || !image.struct ? undefined : carrying(image.struct, image.embedded?.struct),
+      given: image.bytes,
     };
     this.#buffers.set(payload, buffer);
     return buffer;
@@ -228,19 +264,23 @@ export class Session {
 
   #addressOf(declared: Declared<Payload>): bigint | NoValue {
     const known = this.#buffers.get(declared.node);
-    if (known) return known.address;
-    // The address is there before the bytes, so that a payload may point at itself.
-    const size = sizeOfPayload(declared, this.names);
-    if (isNoValue(size)) return size;
-    const struct = structOf(declared.node, this.file.generation);
-    this.#buffers.set(declared.node, {
-      address: this.machine.user.place(new Uint8Array(Number(size))),
-      size: Number(size),
-      struct: declared.node.elements || isNoStruct(struct) ? undefined : struct,
-    });
-    const submitted = this.#submitted;
-    const placed = this.place(declared, undefined);
-    this.#submitted = submitted;
+    if (known && !this.#filling) return known.address;
+    if (known && this.#filling!.has(declared.node)) return known.address;
+    this.#filling?.add(declared.node);
+    if (!known) {
+      // The address is there before the bytes, so that a payload may point at itself.
+      const size = sizeOfPayload(declared, this.names);
+      if (isNoValue(size)) return size;
+      const struct = structOf(declared.node, this.file.generation, (name) => this.names.payload(name));
+      const bytes = new Uint8Array(Number(size));
+      this.#buffers.set(declared.node, {
+        address: this.machine.user.place(bytes),
+        size: bytes.length,
+        struct: declared.node.elements || isNoStruct(struct) ? undefined : struct,
+        given: bytes,
+      });
+    }
+    const placed = this.#fill(declared, undefined, known ? 'if it says something else' : 'anew');
     const at = declared.node.name ?? declared.node.word;
     return 'problem' in placed
       ? { noValue: 'mistake', code: 'payload-unusable', message: placed.problem, at }
@@ -248,23 +288,30 @@ export class Session {
   }
 
   #register(object: Name, path: readonly Name[]): Value | NoValue | undefined {
-    if (object.text === 'iommu0' && path.length === 1) {
-      const { cap, ecap } = this.machine.driver.registers();
-      const name = path[0]!.text;
-      const value =
-        { CAP: this.machine.driver.cap, ECAP: this.machine.driver.ecap, RTADDR: this.machine.unit.rtaddr }[name] ??
-        cap[name] ??
-        ecap[name];
-      return value ?? { noValue: 'mistake', code: 'unknown-field', message: `iommu0 has no ${name}`, at: path[0]! };
-    }
+    if (object.text === 'iommu0' && path.length === 1)
+      return (
+        this.machine.register(path[0]!.text) ?? {
+          noValue: 'mistake',
+          code: 'unknown-field',
+          message: `iommu0 has no ${path[0]!.text}`,
+          at: path[0]!,
+        }
+      );
     const device = this.machine.config.devices.find((d) => d.name === object.text);
     if (device && path.length === 1 && path[0]!.text === 'sid') return BigInt(device.sid);
+    const known = this.machine.kernel.member(
+      object.text,
+      path.map((p) => p.text),
+    );
+    if (known !== undefined) return known;
     return undefined;
   }
 
   /** Writes the file's page tables into memory: mapping by mapping the first time, then as copies of the pages. */
   #layTables(): void {
-    const known = laidTables.get(this.file);
+    const { tables, machine } = this.file;
+    const laid = laidTables.get(tables);
+    const known = laid?.machine === machine ? laid : undefined;
     for (const [name, declared] of this.file.tables) this.#openTable(name, declared, known?.ends.get(name));
     const { mem } = this.machine;
     if (known) {
@@ -280,7 +327,7 @@ export class Session {
     }
     const ends = new Map([...this.tables].map(([name, guest]) => [name, guest.end]));
     const pages = [...this.#tablePages].map((hpa) => ({ hpa, words: mem.copyPage(hpa) }));
-    laidTables.set(this.file, { pages, ends, troubles: new Map(this.#tableTroubles) });
+    laidTables.set(tables, { machine, pages, ends, troubles: new Map(this.#tableTroubles) });
     this.#tablePages.clear();
   }
 
@@ -289,7 +336,9 @@ export class Session {
     const root = this.integer(node.root);
     if (!choice || isNoValue(root)) return;
     // The guest writes what it likes; what the hardware makes of it is the walk's business.
-    const format = choice.make({ ...this.machine.limits, oneGig: true, twoMeg: true });
+    const format =
+      this.#formats.get(choice.name) ?? choice.make({ ...this.machine.limits, oneGig: true, twoMeg: true });
+    this.#formats.set(choice.name, format);
     const inHost = node.space?.text === 'hpa';
     const { mem, guest: guestMemory } = this.machine;
     const target = inHost ? mem : guestMemory;
@@ -378,5 +427,8 @@ export function rightsOf(
     global: has('g'),
   };
 }
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 export const u64 = (bytes: Uint8Array, size: number): bigint => getUint(bytes, 0, size);

@@ -1,6 +1,7 @@
 import { hexGrouped, sizeText } from '../base/text.ts';
 import { culprit, explain, type WalkStep } from '../models/vtd/explain.ts';
 import { type Request, Source, type Translation } from '../models/vtd/translation.ts';
+import { remedyFor } from './remedy.ts';
 import type { StaleCause, StepRef } from './result.ts';
 import type { Session } from './session.ts';
 
@@ -36,7 +37,7 @@ export function staleCause(session: Session, request: Request, t: Translation): 
         : source === Source.DeviceTlb
           ? `${deviceName(session, request.sid)}, ${request.pasid < 0 ? 'no PASID' : `PASID ${request.pasid}`}, page ${hexGrouped(page)} (${sizeText(size)})`
           : `DID ${did}${request.pasid < 0 ? '' : `, PASID ${pasid}`}, page ${hexGrouped(page)} (${sizeText(size)})`;
-  const remedy = remedyFor(session, request, source, page, found?.step);
+  const remedy = remedyFor(session, { request, source, page, edited: found?.step });
   return {
     cache: CACHES[source] ?? 'cached',
     tag,
@@ -83,37 +84,4 @@ function missedSince(session: Session, time: number): { step: StepRef; what: str
     .filter((i) => time <= i.time)
     .slice(0, 8)
     .map(({ ref, what }) => ({ step: ref, what }));
-}
-
-/**
- * The smallest UAPI call that removes the entry: this generation lets the guest invalidate first-stage translations by
- * address and PASID. Nothing the guest can send reaches context or PASID caches; the kernel owes those itself.
- */
-function remedyFor(
-  session: Session,
-  request: Request,
-  source: number,
-  page: bigint,
-  edited: WalkStep | undefined,
-): Pick<StaleCause, 'remedy' | 'remedyStep' | 'remedyText'> | undefined {
-  if (source !== Source.Iotlb && source !== Source.DeviceTlb) return undefined;
-  if (request.pasid < 0 || (edited && edited.what !== 'fs' && source !== Source.DeviceTlb)) return undefined;
-  // With ATS the IOTLB's flush reaches the device too; the device's alone would let it refill from a stale IOTLB.
-  const deviceOnly = source === Source.DeviceTlb && edited?.what !== 'fs';
-  const cache = deviceOnly ? 'IOMMU_CACHE_INV_TYPE_DEV_IOTLB' : 'IOMMU_CACHE_INV_TYPE_IOTLB';
-  const kind = session.file.generation.kinds.has('cache_invalidate_info') ? 'cache_invalidate_info' : undefined;
-  if (!kind) return undefined;
-  const remedy = [
-    `${kind} {`,
-    '  argsz = sizeof',
-    '  version = IOMMU_CACHE_INVALIDATE_INFO_VERSION_1',
-    `  cache = ${cache}`,
-    '  granularity = IOMMU_INV_GRANU_ADDR',
-    `  granu.addr_info = { flags = IOMMU_INV_ADDR_FLAGS_PASID, pasid = ${request.pasid}, addr = ${hexGrouped(page)}, granule_size = 4K, nb_granules = 1 }`,
-    '}',
-  ].join('\n');
-  const indented = remedy.replaceAll('\n', '\n  ');
-  const remedyStep = `submit nesting_op {\n  argsz = sizeof\n  flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD\n  data = ${indented}\n}`;
-  const name = deviceOnly ? 'DEV_IOTLB' : 'IOTLB';
-  return { remedy, remedyStep, remedyText: `${name} by ADDR, PASID ${request.pasid}, ${hexGrouped(page)} size 4K` };
 }

@@ -9,7 +9,10 @@ export interface Located {
   readonly parent: Struct;
 }
 
-/** Finds `a.b.c` in a struct, or says how far it got. A number behind an array names its element: `padding.0`. */
+/**
+ * Finds `a.b.c` in a struct, or says how far it got. A number behind an array names its element: `padding.0`. An alias
+ * leads to its field, whose own name then stands in the path.
+ */
 export function locate(
   struct: Struct,
   path: readonly string[],
@@ -17,20 +20,22 @@ export function locate(
   let parent: Struct | undefined = struct;
   let offset = 0;
   let found: Field | undefined;
+  let full = '';
   for (let i = 0; i < path.length; i++) {
     const holder: Struct | undefined = parent;
     const field: Field | undefined = holder ? memberOf(holder, path[i]!) : elementOf(found, path[i]!);
     if (!field) return { missing: i, parent: holder };
     offset += field.offset;
     found = field;
-    if (i === path.length - 1) return { field, offset, path: path.join('.'), parent: holder ?? struct };
+    full = full === '' ? field.name : `${full}.${field.name}`;
+    if (i === path.length - 1) return { field, offset, path: full, parent: holder ?? struct };
     parent = field.struct;
   }
   return { missing: 0, parent: struct };
 }
 
 function memberOf({ fields }: Struct, name: string): Field | undefined {
-  for (const field of fields) if (field.name === name) return field;
+  for (const field of fields) if (field.name === name || field.aliases?.includes(name)) return field;
   return undefined;
 }
 
@@ -43,7 +48,7 @@ function elementOf(array: Field | undefined, index: string): Field | undefined {
     name: index,
     doc,
     ...(role ? { role } : {}),
-    type: `__u${element * 8}`,
+    type: array.type.slice(0, array.type.indexOf('[')),
     kind: 'uint',
     offset,
     size: element,

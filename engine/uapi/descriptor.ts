@@ -22,8 +22,18 @@ export interface FieldInfo {
   readonly aligned?: bigint;
   /** Unit of the value, e.g. `bytes`, `bits`, `granules`. */
   readonly unit?: string;
-  /** Written by the kernel. */
+  /** Written by the kernel; what the caller puts there is not looked at. */
   readonly out?: boolean;
+  /** Read by the kernel and written back by it. */
+  readonly inout?: boolean;
+  /** For an address in the caller's memory: what lies there. */
+  readonly target?: Target;
+  /** For a flexible array: the struct that lies in it. */
+  readonly carries?: Pick<Target, 'struct' | 'by' | 'to'>;
+  /** For a member of an unnamed union: the sibling field, and the value or bit of it that makes this member the one. */
+  readonly when?: { readonly field: string; readonly is: string };
+  /** Other names by which a source calls the field, e.g. an older posting; paths may use them, layouts do not. */
+  readonly aliases?: readonly string[];
 }
 
 export type FieldKind = 'uint' | 'array' | 'struct' | 'union' | 'flex';
@@ -44,6 +54,20 @@ export interface Field extends FieldInfo {
   readonly inline?: boolean;
   /** For a union: the sibling field whose value chooses the member, and which member each constant chooses. */
   readonly selector?: Selector;
+}
+
+/** What an address in the caller's memory leads to: a struct, bytes, or an array of them. */
+export interface Target {
+  /** The struct at the address, where it is always the same. */
+  readonly struct?: string;
+  /** The sibling field whose value chooses the struct, and the struct that each constant stands for. */
+  readonly by?: string;
+  readonly to?: Readonly<Record<string, string>>;
+  /** The sibling field with the bytes that lie there in all. */
+  readonly length?: string;
+  /** The sibling fields with the number of elements and the bytes of each. */
+  readonly count?: string;
+  readonly element?: string;
 }
 
 export interface Selector {
@@ -94,11 +118,20 @@ export const u64 = uint(8);
 /** A signed 32-bit field; kept as its unsigned bit pattern. */
 export const s32 = (name: string, info: FieldInfo): Member => ({ ...u32(name, info), type: '__s32' });
 
-/** `name[n]` of 1, 4 or 8 byte elements. */
-export const array = (name: string, element: 1 | 4 | 8, n: number, info: FieldInfo): Member => ({
+/** A 64-bit field that is aligned to 8 bytes on every architecture. */
+export const aligned64 = (name: string, info: FieldInfo): Member => ({ ...u64(name, info), type: '__aligned_u64' });
+
+/** `name[n]` of 1, 4 or 8 byte elements; `of` is their type where it is not the plain unsigned one. */
+export const array = (
+  name: string,
+  element: 1 | 4 | 8,
+  n: number,
+  info: FieldInfo,
+  of = `__u${element * 8}`,
+): Member => ({
   ...info,
   name,
-  type: `__u${element * 8}[${n}]`,
+  type: `${of}[${n}]`,
   kind: 'array',
   size: element * n,
   align: element,
@@ -166,8 +199,8 @@ export function overlay(members: readonly Member[]): Member {
 
 /**
  * Lays out a struct by the x86-64 C ABI.
- * @throws Error when two fields share a name, a flexible array is not last, or a selector names nothing: a broken
- * table, found at load.
+ * @throws Error when two fields share a name, a flexible array is not last, or a selector or target names nothing: a
+ * broken table, found at load.
  */
 export function struct(name: string, info: { doc: string; source: string }, members: readonly Member[]): Struct {
   const fields: Field[] = [];
@@ -183,10 +216,15 @@ export function struct(name: string, info: { doc: string; source: string }, memb
   }
   const names = new Set<string>();
   for (const field of fields) {
-    if (names.has(field.name)) throw new Error(`${name}: two fields are called ${field.name}`);
-    names.add(field.name);
+    for (const each of [field.name, ...(field.aliases ?? [])]) {
+      if (names.has(each)) throw new Error(`${name}: two fields are called ${each}`);
+      names.add(each);
+    }
   }
-  for (const field of fields) checkSelector(name, field, names);
+  for (const field of fields) {
+    checkSelector(name, field, names);
+    checkTarget(name, field, names);
+  }
   return Object.freeze({
     name,
     doc: info.doc,
@@ -208,6 +246,16 @@ function checkSelector(
   for (const member of Object.values(selector.members))
     if (!of?.fields.some((f) => f.name === member))
       throw new Error(`${name}.${union} selects ${member}, which is not a member of it`);
+}
+
+function checkTarget(
+  name: string,
+  { name: address, target, carries, when }: Field,
+  siblings: ReadonlySet<string>,
+): void {
+  for (const sibling of [target?.by, target?.length, target?.count, target?.element, carries?.by, when?.field])
+    if (sibling !== undefined && !siblings.has(sibling))
+      throw new Error(`${name}.${address} is described by ${sibling}, which is not a field of ${name}`);
 }
 
 function place(member: Member, offset: number): Field {

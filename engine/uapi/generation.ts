@@ -17,8 +17,21 @@ export interface Ioctl {
   readonly name: string;
   /** The whole command word, 0x3B00 | nr: `_IO(';', nr)` encodes neither size nor direction. */
   readonly number: number;
-  /** The struct its argument points to; undefined when the argument is a plain number or unused. */
+  /** The struct its argument points to; undefined when the argument is a plain number, unused or not described. */
   readonly struct?: string;
+  /** The least `size` or `argsz`, in bytes, that gets past the check in front of the handler; undefined if there is none. */
+  readonly minimum?: number;
+  /** Of an ioctl that is known by number and struct only, so that a submit cannot run: what does the same. */
+  readonly instead?: string;
+  readonly doc: string;
+  readonly source: string;
+}
+
+/** A function inside the kernel that a step names with `to`, in a generation that has no ioctl for it. */
+export interface Call {
+  readonly name: string;
+  /** The struct it is handed a pointer to. */
+  readonly struct: string;
   readonly doc: string;
   readonly source: string;
 }
@@ -48,8 +61,19 @@ export interface Generation {
   readonly structs: ReadonlyMap<string, Struct>;
   readonly constants: ReadonlyMap<string, Constant>;
   readonly ioctls: ReadonlyMap<string, Ioctl>;
+  readonly calls: ReadonlyMap<string, Call>;
   readonly kinds: ReadonlyMap<string, Kind>;
   readonly quirks: ReadonlyMap<string, Quirk>;
+  /** The structs and constants of a released header alone: nothing is known of its handler, so nothing will run. */
+  readonly header?: true;
+  /** Later versions that a file imagines, by the struct's name, the lowest first; see `evolve`. */
+  readonly evolved?: ReadonlyMap<string, readonly StructVersion[]>;
+}
+
+/** A struct as a later version of its kernel would have it. */
+export interface StructVersion {
+  readonly version: number;
+  readonly struct: Struct;
 }
 
 export interface GenerationData {
@@ -60,8 +84,10 @@ export interface GenerationData {
   readonly structs: readonly Struct[];
   readonly constants: readonly Constant[];
   readonly ioctls: readonly Ioctl[];
+  readonly calls?: readonly Call[];
   readonly kinds: readonly Kind[];
   readonly quirks: readonly Quirk[];
+  readonly header?: true;
 }
 
 /**
@@ -74,6 +100,9 @@ export function generation(data: GenerationData): Generation {
   const ioctls = index(data.id, data.ioctls, (i) => i.name);
   for (const { name, struct } of data.ioctls)
     if (struct && !structs.has(struct)) throw new Error(`${data.id}: ${name} takes ${struct}, which is not listed`);
+  const calls = index(data.id, data.calls ?? [], (c) => c.name);
+  for (const { name, struct } of calls.values())
+    if (!structs.has(struct)) throw new Error(`${data.id}: ${name} takes ${struct}, which is not listed`);
   for (const { kind, struct, ioctl } of data.kinds) {
     if (!structs.has(struct)) throw new Error(`${data.id}: kind ${kind} means ${struct}, which is not listed`);
     if (ioctl && !ioctls.has(ioctl))
@@ -81,8 +110,16 @@ export function generation(data: GenerationData): Generation {
   }
   for (const s of data.structs) {
     for (const { field: f, path } of walkFields(s)) {
-      for (const c of [...(f.flags ?? []), ...(f.oneOf ?? []), ...Object.keys(f.selector?.members ?? {})])
+      const { flags = [], oneOf = [], selector, target, carries, when } = f;
+      const chosenBy = [selector?.members, target?.to, carries?.to].flatMap((choice) => Object.keys(choice ?? {}));
+      for (const c of [...flags, ...oneOf, ...chosenBy, ...(when ? [when.is] : [])])
         if (!constants.has(c)) throw new Error(`${data.id}: ${s.name}.${path} names ${c}, which is not listed`);
+      for (const there of [target, carries].flatMap((t) => [
+        ...(t?.struct ? [t.struct] : []),
+        ...Object.values(t?.to ?? {}),
+      ]))
+        if (!structs.has(there))
+          throw new Error(`${data.id}: ${s.name}.${path} leads to ${there}, which is not listed`);
       if (f.struct && !f.inline && !structs.has(f.struct.name))
         throw new Error(`${data.id}: ${s.name}.${path} holds ${f.struct.name}, which is not listed`);
     }
@@ -92,6 +129,7 @@ export function generation(data: GenerationData): Generation {
     structs,
     constants,
     ioctls,
+    calls,
     kinds: index(data.id, data.kinds, (k) => k.kind),
     quirks: index(data.id, data.quirks, (q) => q.name),
   });
@@ -106,7 +144,7 @@ export function extend(
   change: Partial<GenerationData> & { readonly id: string; readonly title: string; readonly drop?: readonly string[] },
 ): Generation {
   const gone = new Set(change.drop ?? []);
-  const tables = [base.structs, base.constants, base.ioctls, base.kinds, base.quirks];
+  const tables = [base.structs, base.constants, base.ioctls, base.calls, base.kinds, base.quirks];
   for (const name of gone)
     if (!tables.some((table) => table.has(name)))
       throw new Error(`${change.id} drops ${name}, which ${base.id} does not have`);
@@ -123,8 +161,10 @@ export function extend(
     structs: merge(base.structs, change.structs, (s) => s.name),
     constants: merge(base.constants, change.constants, (c) => c.name),
     ioctls: merge(base.ioctls, change.ioctls, (i) => i.name),
+    calls: merge(base.calls, change.calls, (c) => c.name),
     kinds: merge(base.kinds, change.kinds, (k) => k.kind),
     quirks: merge(base.quirks, change.quirks, (q) => q.name),
+    ...(change.header ? { header: true } : {}),
   });
 }
 

@@ -1,30 +1,62 @@
 import type { Generation } from './generation.ts';
+import { iommu54 } from './generations/iommu-5.4.ts';
+import { iommu58 } from './generations/iommu-5.8.ts';
+import { iommu510 } from './generations/iommu-5.10.ts';
+import { iommu61 } from './generations/iommu-6.1.ts';
+import { iommu201804 } from './generations/iommu-2018-04.ts';
+import { iommu201805 } from './generations/iommu-2018-05.ts';
+import { iommufd65 } from './generations/iommufd-6.5.ts';
+import { iommufd68 } from './generations/iommufd-6.8.ts';
+import { iommufd611 } from './generations/iommufd-6.11.ts';
+import { iommufd612 } from './generations/iommufd-6.12.ts';
+import { iommufd614 } from './generations/iommufd-6.14.ts';
+import { iommufd617 } from './generations/iommufd-6.17.ts';
+import { iommufd72 } from './generations/iommufd-7.2.ts';
+import { iommufd202307 } from './generations/iommufd-2023-07.ts';
+import { vfio201802 } from './generations/vfio-2018-02.ts';
+import { vfio202003 } from './generations/vfio-2020-03.ts';
 import { vfio202007 } from './generations/vfio-2020-07.ts';
+import { vfio202103 } from './generations/vfio-2021-03.ts';
+import { vfioArm2020 } from './generations/vfio-arm-2020.ts';
 
 export * from './codec.ts';
 export * from './descriptor.ts';
+export * from './evolve.ts';
 export * from './generation.ts';
 export * from './layout.ts';
+export * from './shipped.ts';
 
-/** The generations this tool can run, oldest first. */
-export const GENERATIONS: readonly Generation[] = [vfio202007];
+/** The generations whose tables are known, oldest first. Which of them run is the host's to say. */
+export const GENERATIONS: readonly Generation[] = [
+  vfio201802,
+  iommu201804,
+  iommu201805,
+  iommu54,
+  vfio202003,
+  vfioArm2020,
+  vfio202007,
+  iommu58,
+  iommu510,
+  vfio202103,
+  iommu61,
+  iommufd65,
+  iommufd202307,
+  iommufd68,
+  iommufd611,
+  iommufd612,
+  iommufd614,
+  iommufd617,
+  iommufd72,
+];
 
-/** Every generation id of the language with a one-line title; the tool names those it cannot run yet. */
+/** Every generation id of the language with a one-line title. */
 export const KNOWN_GENERATION_IDS: ReadonlyMap<string, string> = new Map([
-  ['vfio-2018-02', 'bind a process to a VFIO container (SVA v1, February 2018)'],
-  ['iommu-2018-04', 'bind_pasid_table and sva_invalidate in the kernel (vSVA v4, April 2018)'],
-  ['iommu-2018-05', 'bind_pasid_table, sva_invalidate and page response in the kernel (vSVA v5, May 2018)'],
-  ['vfio-2020-03', 'PASID_REQUEST, BIND and CACHE_INVALIDATE with version to size (vSVA v1, March 2020)'],
-  ['vfio-arm-2020', 'SET_PASID_TABLE, CACHE_INVALIDATE and SET_MSI_BINDING (SMMUv3 nesting, v10)'],
-  [vfio202007.id, vfio202007.title],
-  ['vfio-2021-03', 'NESTING_OP with the reworked nesting capability (vSVA v8, March 2021)'],
-  ['iommufd-2023-07', 'nested page tables with an invalidation container (iommufd nesting, July 2023)'],
-  ['iommufd-6.8', 'nested page tables and invalidation arrays (Linux 6.8)'],
-  ['iommufd-6.12', 'fault queues added (Linux 6.12)'],
-  ['iommufd-6.14', 'vIOMMU and vDEVICE added (Linux 6.14)'],
-  ['iommufd-6.17', 'vEVENTQ and HW_QUEUE added (Linux 6.17)'],
-  ['iommufd-7.2', 'iommufd as in Linux 7.2'],
+  ...GENERATIONS.map(({ id, title }) => [id, title] as const),
   ['bare', 'no kernel: registers and memory'],
 ]);
+
+/** The first generation with a constant or ioctl of this name. */
+export const generationWith = (name: string): Generation | undefined =>
+  GENERATIONS.find(({ constants, ioctls }) => constants.has(name) || ioctls.has(name));
 
 export const findGeneration = (id: string): Generation | undefined => GENERATIONS.find((g) => g.id === id);

@@ -56,11 +56,16 @@ function scenarioFilesIn(directory: string): string[] {
 
 /** Reads a file or the standard input. */
 export function readText(file: string): Text {
+  const bytes = readBytes(file);
+  return 'problem' in bytes ? bytes : decode(bytes);
+}
+
+/** The bytes of a file or of the standard input. */
+export function readBytes(file: string): Buffer | { readonly problem: string } {
   let fd: number | undefined;
   try {
     fd = file === STDIN ? 0 : openSync(file, 'r');
-    const bytes = readAll(fd);
-    return bytes ? decode(bytes) : { problem: `it has more than ${MAX_BYTES >> 20} MB` };
+    return readAll(fd) ?? { problem: `it has more than ${MAX_BYTES >> 20} MB` };
   } catch (error) {
     return { problem: reasonOf(error) };
   } finally {

@@ -31,6 +31,33 @@ Prints structs as pahole does, all of them or those named (by header name or sho
   --quirks                       the faults of the generation that a file can switch off
   --machine                      the default machine, with its registers decoded
 `,
+  decode: `usage: vsva decode --uapi ID [options] HEX|FILE|-
+
+Prints bytes as a .vsva file with the payload that they are; what lies behind it is kept as raw.
+Read are hex digits, hexdump -C, xxd, a binary file, and a line of strace with the bytes of the argument.
+
+  --uapi ID                      the generation, as in the first line of a file
+  --struct S                     the struct, by header name or short kind; by default that of the
+                                 ioctl, else the only one that the bytes fit
+  --name NAME                    what to call the payload (decoded)
+`,
+  export: `usage: vsva export [options] FILE[#NAME]
+
+Prints payloads for use elsewhere: the one called NAME, or all that the file declares.
+If NAME is the title of a scenario, prints a C program that makes the same ioctls and
+writes each result as a JSON object on a line of its own.
+
+  --as c|hex|rust                C with asserts of size and offsets (c), bytes, or Rust
+  --headers                      include the kernel's headers and define no structs (C)
+`,
+  compat: `usage: vsva compat [options] FILE[#PAYLOAD]...
+
+Asks every generation that can run what it would make of a payload, of the one called PAYLOAD or
+of all that the file declares: taken, refused by which check, cut short or taken for something
+else. A payload whose request has another struct there is translated field by field.
+
+  --format pretty|json           how to print (pretty)
+`,
   reference: `usage: vsva reference [--write FILE | --check FILE]
 
 Prints the reference of structs, constants, rules, errnos and faults.
@@ -45,7 +72,7 @@ Serves an editor that speaks the Language Server Protocol, by default over stdin
 };
 
 /** Commands of the language's description that a later version brings. */
-export const PLANNED_COMMANDS: readonly string[] = ['fmt', 'export', 'decode', 'compat'];
+export const PLANNED_COMMANDS: readonly string[] = ['fmt'];
 
 const OVERVIEW = `usage: vsva COMMAND [options]
 
@@ -54,12 +81,15 @@ Authors, checks and runs IOMMU UAPI payloads (.vsva files).
   run FILE...        run scenarios
   check FILE...      check files without running them
   layout --uapi ID   print struct layouts, quirks or the default machine
+  decode HEX|FILE    print bytes as a payload
+  export FILE#NAME   print a payload as C, hex or Rust, a scenario as a C program
+  compat FILE#NAME   hold a payload against every generation
   reference          print the reference of structs, rules, errnos and faults
   lsp                serve an editor
   help [COMMAND]     say more about a command
   --version          print the version
 
-${PLANNED_COMMANDS.slice(0, -1).join(', ')} and ${PLANNED_COMMANDS.at(-1)} are not available yet.
+${PLANNED_COMMANDS.join(' and ')} is not available yet.
 
 exit code: 0 all hold; 1 a scenario failed or a file has errors;
 2 usage or unreadable input; 3 internal error; 130 interrupted

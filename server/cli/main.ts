@@ -2,7 +2,6 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { EXIT, UsageError } from './exit.ts';
 import { helpText, PLANNED_COMMANDS } from './help.ts';
 import { print } from './output.ts';
-import { run } from './run.ts';
 
 /** Put in place by the build. */
 declare const VSVA_VERSION: string;
@@ -29,6 +28,7 @@ export async function main([command, ...args]: string[]): Promise<number> {
         strict: { type: 'boolean' },
         verbose: { type: 'boolean' },
       });
+      const { run } = await import('./run.ts');
       return run({
         inputs: inputsOf(command, positionals),
         reporter: oneOf('--reporter', values.reporter, ['pretty', 'json', 'junit'], ['tap', 'github']),
@@ -59,6 +59,30 @@ export async function main([command, ...args]: string[]): Promise<number> {
         format: oneOf('--format', values.format, ['pretty', 'json']),
         quirks: values.quirks === true,
         machine: values.machine === true,
+      });
+    }
+    case 'decode': {
+      const text = { type: 'string' } as const;
+      const { values, positionals } = read(args, { uapi: text, struct: text, name: text });
+      const { decode } = await import('./decode.ts');
+      return decode({ uapi: values.uapi, struct: values.struct, name: values.name ?? 'decoded', inputs: positionals });
+    }
+    case 'export': {
+      // What names something in the standard input is no option.
+      const inputs = args.map((arg) => arg.replace(/^-#/, '<stdin>#'));
+      const { values, positionals } = read(inputs, { as: { type: 'string' }, headers: { type: 'boolean' } });
+      const [input, ...others] = inputsOf(command, positionals);
+      if (others.length > 0) throw new UsageError(`export takes one FILE or FILE#NAME, and not ${others[0]} as well`);
+      const format = oneOf('--as', values.as, ['c', 'hex', 'rust']);
+      const { exportFile } = await import('./export.ts');
+      return exportFile({ input: input!, format, headers: values.headers === true });
+    }
+    case 'compat': {
+      const { values, positionals } = read(args, { format: { type: 'string' } });
+      const { compat } = await import('./compat.ts');
+      return compat({
+        inputs: inputsOf(command, positionals),
+        format: oneOf('--format', values.format, ['pretty', 'json']),
       });
     }
     case 'reference': {

@@ -1,11 +1,12 @@
 import type { Diagnostic } from '../language/diagnostic.ts';
 import type { Resolved } from '../language/resolve.ts';
 import type { Span } from '../language/syntax.ts';
+import { failureCode } from './failure.ts';
 import type { Edit } from './fixes/edits.ts';
 import { type Fix, fixContext } from './fixes/fix.ts';
 import { FIXERS } from './fixes/index.ts';
 import { generation, suggestion } from './fixes/names.ts';
-import { actualOutcome, failedSteps, missingInvalidation, type StepRuns } from './fixes/results.ts';
+import { actualOutcome, failedSteps, missingInvalidation } from './fixes/results.ts';
 import type { ScenarioReport } from './run-file.ts';
 
 export interface CodeAction {
@@ -43,7 +44,7 @@ export function codeActions(
   for (const failed of failedSteps(resolved, results)) {
     if (!touches(failed.step)) continue;
     add(['stale'], missingInvalidation(resolved, failed));
-    add(codesOf(failed), actualOutcome(resolved, failed));
+    add([failureCode(failed.runs.find((r) => r.status === 'failed')!)], actualOutcome(resolved, failed));
   }
   return [...actions.values()];
 }
@@ -55,12 +56,3 @@ function* fixesOf(resolved: Resolved, diagnostic: Diagnostic): Iterable<Fix> {
   const context = fixer && fixContext(resolved);
   if (context) yield* fixer(diagnostic, context);
 }
-
-/** The codes under which failures of a run are shown. */
-const codesOf = ({ step, runs }: StepRuns): readonly string[] => {
-  const failed = runs.find((r) => r.status === 'failed')!;
-  if (failed.detail.staleCause) return ['stale'];
-  if (failed.detail.hidden) return ['hidden'];
-  if (step.expect) return ['expectation'];
-  return [failed.outcome === 'fault' ? 'fault' : 'errno'];
-};

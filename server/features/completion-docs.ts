@@ -1,5 +1,5 @@
 import {
-  CHECKS,
+  checksOf,
   ERRNO,
   type Field,
   findFormat,
@@ -7,14 +7,16 @@ import {
   isErrno,
   KNOWN_GENERATION_IDS,
   locate,
-  SKIPS,
+  modelById,
+  skipsOf,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
-import { CAP_REG, ECAP_REG } from '../../engine/models/vtd/caps.ts';
+import { sysfsProperty } from '../../engine/models/sysfs.ts';
 import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
 import { FAULTS } from '../../engine/models/vtd/faults.ts';
 import { RULES } from '../language/rules/index.ts';
 import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
+import { targetText } from './target-text.ts';
 
 /** The documentation behind an item's `docKey`, as Markdown; empty where nothing is known. */
 export function completionDoc(docKey: string): string {
@@ -52,6 +54,16 @@ const DOCS: Readonly<Record<string, (words: readonly string[], key: string) => s
     const ioctl = findGeneration(id ?? '')?.ioctls.get(name ?? '');
     return ioctl && `**${ioctl.name}** · 0x${ioctl.number.toString(16)}\n\n${ioctl.doc}\n\n*${ioctl.source}*`;
   },
+  call([id, name]) {
+    const call = findGeneration(id ?? '')?.calls.get(name ?? '');
+    return call && `**${call.name}** · \`struct ${call.struct} *\`\n\n${call.doc}\n\n*${call.source}*`;
+  },
+  sysfs([name]) {
+    if (name === 'model') return `**model**\n\n${keywordDoc('model', 'machine')!.doc}`;
+    const property = sysfsProperty(name ?? '');
+    const words = Object.entries(property?.words ?? {}).map(([word, number]) => `\`${word}\` is ${number}`);
+    return property && [`**${property.name}**`, property.doc, words.join(', ')].filter(Boolean).join('\n\n');
+  },
   quirk([id, name]) {
     const quirk = findGeneration(id ?? '')?.quirks.get(name ?? '');
     return quirk && `**${quirk.name}**, ${quirk.on ? 'on' : 'off'} by default\n\n${quirk.doc}\n\n*${quirk.evidence}*`;
@@ -62,9 +74,9 @@ const DOCS: Readonly<Record<string, (words: readonly string[], key: string) => s
     const fault = FAULTS.find((f) => f.name === name);
     return fault && `**${fault.name}** (0x${fault.code.toString(16)})\n\n${fault.text}`;
   },
-  rule([id]) {
-    const check = Object.values(CHECKS).find((c) => c.id === id);
-    const skip = Object.values(SKIPS).find((s) => s.id === id);
+  rule([id, generation]) {
+    const check = checksOf(generation ?? '').find((c) => c.id === id);
+    const skip = skipsOf(generation ?? '').find((s) => s.id === id);
     const rule = RULES.find((r) => r.id === id);
     const lines = [
       check && `**${check.errno}** from \`${check.at}\`: ${check.doc}`,
@@ -73,8 +85,9 @@ const DOCS: Readonly<Record<string, (words: readonly string[], key: string) => s
     ];
     return lines.filter(Boolean).join('\n\n');
   },
-  capability([name]) {
-    const field = [...CAP_REG.fields, ...ECAP_REG.fields].find((f) => f.name === name);
+  capability([model, name]) {
+    const registers = Object.values(modelById(model ?? '')?.capabilities ?? {});
+    const field = registers.flatMap(({ fields }) => fields).find((f) => f.name === name);
     return (
       field &&
       `**${field.name}**, bit ${field.lo}${field.width === 1 ? '' : ` to ${field.lo + field.width - 1}`}\n\n${field.doc}`
@@ -107,6 +120,8 @@ function fieldDoc(field: Field, path: string, offset: number): string {
     field.space && `Address space: ${field.space}${field.aligned ? `, a multiple of ${field.aligned}` : ''}`,
     field.unit && `Unit: ${field.unit}`,
     field.out && 'Written by the kernel',
+    field.inout && 'Read and written back by the kernel',
+    targetText(field),
     field.flags && `Flags: ${field.flags.map((name) => `\`${name}\``).join(', ')}`,
     field.oneOf && `One of: ${field.oneOf.map((name) => `\`${name}\``).join(', ')}`,
   ].filter(Boolean);

@@ -2,9 +2,12 @@ import { encodePayload, type Field, type Image, Names, type Struct } from '../..
 import { T } from '../language/scanner.ts';
 import { namesBoundInAll } from '../language/scenario-names.ts';
 import { type FieldInit, type Payload, visitDeclaration } from '../language/syntax.ts';
-import { givenValue, innerOf, type Offers, PASID_REQUEST, type Wanted } from './completion-offers.ts';
+import { idsOf } from './completion-ids.ts';
+import { fieldKey } from './completion-members.ts';
+import { givenValue, innerOf, memberOf, type Offers, PASID_REQUEST, type Wanted } from './completion-offers.ts';
 import type { FieldsBlock } from './completion-place.ts';
 import { Reader } from './completion-reader.ts';
+import { targetsOf } from './members.ts';
 
 /** What may stand at the cursor among the fields of a payload. */
 export function offerField(offers: Offers, block: FieldsBlock): void {
@@ -23,15 +26,16 @@ export function offerField(offers: Offers, block: FieldsBlock): void {
   if (!r.take(T.Assign)) return;
   const { whole } = block;
   const holder = innerOf(whole, path.slice(0, -1));
-  const field = holder?.fields.find((f) => f.name === path.at(-1));
-  r.expression({}, () =>
-    place.path.length === 0 && field ? offerValue(offers, field, whole, path) : offers.expression(),
+  const field = holder && memberOf(holder, path.at(-1) ?? '');
+  const wanted = field?.target ? { targets: structsThere(offers, field.target, block, path) } : {};
+  r.expression(wanted, () =>
+    place.path.length === 0 && field ? offerValue(offers, field, block, path) : offers.expression(),
   );
 }
 
 /** Fields that are not set yet: the payload's own, in the struct's order, and those of the union member that is read. */
 function offerNames(offers: Offers, block: FieldsBlock): void {
-  const { generation, place } = offers;
+  const { place } = offers;
   const struct = block.whole;
   if (!struct) return;
   const prefix = [...block.path, ...place.path];
@@ -45,16 +49,17 @@ function offerNames(offers: Offers, block: FieldsBlock): void {
     const name = path.slice(prefix.length).join('.');
     const full = path.join('.');
     if (given.has(full) || [...given].some((other) => full.startsWith(`${other}.`))) return;
+    const aliases = (field.aliases ?? []).map((alias) => [...path.slice(0, -1), alias].join('.'));
+    if (aliases.some((alias) => given.has(alias))) return;
     const isAggregate = field.struct !== undefined;
     const isTouched = isAggregate && [...given].some((other) => other.startsWith(`${full}.`));
     const later = field.role === 'padding' || field.role === 'reserved' || field.out ? 7 : rank;
-    if (!isTouched && (!isAggregate || field.kind !== 'union'))
-      offers.add(name, 'field', {
-        rank: later,
-        detail: field.type,
-        doc: `field ${generation.id} ${struct.name} ${full}`,
-        ...insertion(offers, field, name),
-      });
+    if (!isTouched && (!isAggregate || field.kind !== 'union')) {
+      const doc = fieldKey(offers, struct, path, field.doc);
+      offers.add(name, 'field', { rank: later, detail: field.type, doc, ...insertion(offers, field, name) });
+      for (const alias of aliases.map((each) => each.split('.').slice(prefix.length).join('.')))
+        offers.add(alias, 'field', { rank: 6, detail: `= ${field.name}`, doc, ...insertion(offers, field, alias) });
+    }
     const inner = field.kind === 'union' ? rank : rank + 2;
     for (const member of field.struct?.fields ?? []) {
       const wrong = field.selector && !isChosen(field, member.name, struct, path, image, offers);
@@ -127,12 +132,32 @@ function* pathsIn(fields: readonly FieldInit[], prefix: string, offset: number):
   }
 }
 
-function offerValue(offers: Offers, field: Field, struct: Struct | undefined, path: readonly string[]): void {
+/** The structs that a pointer or a flexible array of the payload around the cursor may lead to. */
+function structsThere(
+  offers: Offers,
+  leads: Parameters<typeof targetsOf>[0],
+  block: FieldsBlock,
+  path: readonly string[],
+): readonly string[] {
+  const payload = payloadAt(offers, block);
+  const image = payload && imageOf(offers, payload);
+  return targetsOf(leads, path.join('.'), image, offers.generation).structs;
+}
+
+function offerValue(offers: Offers, field: Field, block: FieldsBlock, path: readonly string[]): void {
   const { generation } = offers;
+  const struct = block.whole;
   if (field.kind === 'flex') {
+    const there = field.carries ? structsThere(offers, field.carries, block, path) : [];
+    const wanted = there.length === 1 ? there[0] : undefined;
     const embedded = [...generation.kinds.values()].filter((k) => !k.ioctl);
     const structs = new Set(embedded.map((k) => k.struct));
-    offers.payloads((s) => s !== undefined && structs.has(s.name), 1);
+    offers.payloads((s) => s !== undefined && s.name === wanted, 0);
+    offers.payloads((s) => s !== undefined && structs.has(s.name), wanted ? 2 : 1);
+    offers.kinds(
+      embedded.filter((k) => k.struct === wanted),
+      { named: false, rank: 1 },
+    );
     offers.kinds(embedded, { named: false, rank: 3 });
     offers.payloads(() => true, 6);
     offers.keywords(['bytes'], 'expression', { rank: 7 });
@@ -142,7 +167,13 @@ function offerValue(offers: Offers, field: Field, struct: Struct | undefined, pa
     offers.payloads((s) => s === field.struct, 1);
     return;
   }
-  const constants = field.flags ?? field.oneOf;
+  // Of a struct with later versions those of the released one are legal too.
+  const released = generation.structs.get(struct?.name ?? '');
+  const first = released && released !== struct ? innerOf(released, path.slice(0, -1)) : undefined;
+  const known = [first && memberOf(first, path.at(-1) ?? ''), field];
+  const constants = [...new Set(known.flatMap((f) => f?.flags ?? f?.oneOf ?? []))];
+  const ids = idsOf(field.name, offers);
+  const targets = field.target && structsThere(offers, field.target, block, path);
   const isPasid = field.name.endsWith('pasid') || (struct?.name === PASID_REQUEST && path[0] === 'range');
   const prefer: Wanted['prefer'] =
     field.role === 'size'
@@ -152,5 +183,11 @@ function offerValue(offers: Offers, field: Field, struct: Struct | undefined, pa
         : field.space === 'GPA' && field.aligned
           ? 'tables'
           : undefined;
-  offers.expression({ ...(constants ? { constants } : {}), ...(prefer ? { prefer } : {}) });
+  offers.expression({
+    isField: true,
+    constants,
+    ...(prefer ? { prefer } : {}),
+    ...(ids ? { ids } : {}),
+    ...(targets ? { targets } : {}),
+  });
 }

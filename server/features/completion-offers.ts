@@ -1,24 +1,32 @@
 import {
-  CHECKS,
   type Constant,
+  checksOf,
+  type Declared,
   ERRNO,
   type Field,
   findFormat,
+  findGeneration,
   type Generation,
   type Kind,
   KNOWN_GENERATION_IDS,
   MODELS,
   modelById,
-  SKIPS,
+  RUNNABLE_GENERATION_IDS,
   type Struct,
+  skipsOf,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
+import type { Model } from '../../engine/models/index.ts';
 import type { Resolved } from '../language/resolve.ts';
-import { RULES } from '../language/rules/index.ts';
-import { namesBoundIn } from '../language/scenario-names.ts';
-import type { ScenarioDecl, Span, Step } from '../language/syntax.ts';
+import type { ObjectKind } from '../language/rules/objects.ts';
+import { isPlanned, namesBoundIn } from '../language/scenario-names.ts';
+import type { Payload, ScenarioDecl, Span, Step } from '../language/syntax.ts';
+import { offerIds } from './completion-ids.ts';
+import { offerMembers } from './completion-members.ts';
 import type { CursorPlace } from './completion-place.ts';
+import { staticNames } from './hover-context.ts';
 import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
+import { FD_NAMES, fdMembers, layoutOf } from './members.ts';
 
 export type CompletionKind =
   | 'keyword'
@@ -68,9 +76,21 @@ interface More {
 export interface Wanted {
   /** Constants that are legal here. */
   readonly constants?: readonly string[];
+  /** Whether all other constants of the generation are left out: here they would be another field's. */
+  readonly isField?: boolean;
   /** Page tables are likely, or payloads of some struct. */
   readonly prefer?: 'tables' | 'pasids' | 'sizeof';
+  /** Ids of these objects are likely. */
+  readonly ids?: readonly ObjectKind[];
+  /** The address of a payload is wanted, best of one of these structs. */
+  readonly targets?: readonly string[];
 }
+
+/** Steps and assertions that need a model whose accesses are followed. */
+const HARDWARE_STEPS: ReadonlySet<string> = new Set(['dma', 'invalidate']);
+const HARDWARE_ASSERTIONS: ReadonlySet<string> = new Set(['cached', 'uncached', 'faults']);
+/** Assertions that look into the kernel's mock. */
+const MOCK_ONLY: ReadonlySet<string> = new Set(['iotlb', 'devcache']);
 
 /** Collects what may stand at a cursor; each method offers one sort of thing. */
 export class Offers {
@@ -125,6 +145,8 @@ export class Offers {
     for (const word of words) {
       const known = keywordDoc(word, place);
       if (known && /not available yet/.test(known.doc)) continue;
+      if (place === 'assertion' && !this.#canAssert(word)) continue;
+      if (place === 'step' && !this.#canStep(word)) continue;
       this.add(word, 'keyword', {
         rank: 2,
         detail: known?.form ?? '',
@@ -134,14 +156,33 @@ export class Offers {
     }
   }
 
+  /** Whether the generation has a step, and its model what the step is about. */
+  #canStep(word: string): boolean {
+    if (isPlanned(word as Step['kind'], this)) return false;
+    return !HARDWARE_STEPS.has(word) || this.hasHardware;
+  }
+
+  #canAssert(word: string): boolean {
+    if (MOCK_ONLY.has(word)) return this.model.id === 'selftest';
+    return !HARDWARE_ASSERTIONS.has(word) || this.hasHardware;
+  }
+
+  /** Whether accesses through the model can be followed, so that there is something to fault and to command. */
+  get hasHardware(): boolean {
+    return this.model.commands.length > 0;
+  }
+
   generations(): void {
-    const available = new Set([this.generation.id]);
-    for (const [id, title] of KNOWN_GENERATION_IDS)
+    for (const [id, title] of KNOWN_GENERATION_IDS) {
+      const runs = RUNNABLE_GENERATION_IDS.includes(id);
+      const known = findGeneration(id);
+      const limit = known?.header ? 'layouts only' : known ? 'checked, but not run yet' : 'not available yet';
       this.#id(id, 'generation', {
-        detail: available.has(id) ? title : `${title}; not available yet`,
-        rank: available.has(id) ? 0 : 8,
+        detail: runs ? title : `${title}; ${limit}`,
+        rank: runs ? 0 : known ? 4 : 8,
         doc: `generation ${id}`,
       });
+    }
   }
 
   formats(names: readonly string[]): void {
@@ -149,16 +190,18 @@ export class Offers {
   }
 
   faults(): void {
-    for (const fault of this.#model.faults) this.#id(fault, 'fault', { rank: 1, doc: `fault ${fault}` });
+    for (const fault of this.model.faults) this.#id(fault, 'fault', { rank: 1, doc: `fault ${fault}` });
     this.#id('abort', 'fault', { rank: 2, detail: 'the access was blocked' });
   }
 
-  /** Ids that `reason` can name: checks that refuse, skips, and the rules that predict them. */
+  /** Ids that `reason` can name here: checks that refuse, and skips. */
   reasons(): void {
-    for (const { id, errno, doc } of Object.values(CHECKS))
-      this.#id(id, 'rule', { rank: 1, detail: `${errno}: ${doc}`, doc: `rule ${id}` });
-    for (const { id, doc } of Object.values(SKIPS)) this.#id(id, 'rule', { rank: 1, detail: doc, doc: `rule ${id}` });
-    for (const { id, summary } of RULES) this.#id(id, 'rule', { rank: 4, detail: summary, doc: `rule ${id}` });
+    const { id: generation } = this.generation;
+    const model = this.resolved.scenarioFile?.machine.model;
+    const put = (id: string, rank: number, detail: string): void =>
+      this.#id(id, 'rule', { rank, detail, doc: `rule ${id} ${generation}` });
+    for (const { id, errno, doc } of checksOf(generation, model)) put(id, 1, `${errno}: ${doc}`);
+    for (const { id, doc } of skipsOf(generation, model)) put(id, 1, doc);
   }
 
   errnos(rank = 2): void {
@@ -167,6 +210,8 @@ export class Offers {
   }
 
   ioctls(): void {
+    for (const { name, struct } of this.generation.calls.values())
+      this.add(name, 'ioctl', { rank: 1, detail: `struct ${struct} *`, doc: `call ${this.generation.id} ${name}` });
     for (const { name, number } of this.generation.ioctls.values())
       this.add(name, 'ioctl', {
         rank: 1,
@@ -203,11 +248,12 @@ export class Offers {
     return lines.join('');
   }
 
-  payloads(fits: (struct: Struct | undefined) => boolean, rank: number): void {
+  /** @param sign what stands in front of the name: `&` where the address is meant */
+  payloads(fits: (struct: Struct | undefined) => boolean, rank: number, sign = ''): void {
     for (const [name, { node, file }] of this.resolved.scenarioFile?.payloads ?? []) {
       const struct = this.structNamed(node.word.text, node.struct?.text);
-      if (name === '' || (file === this.resolved.file && this.#isInside(node)) || !fits(struct)) continue;
-      this.add(name, 'payload', {
+      if (name === '' || (file === this.resolved.file && this.isInside(node)) || !fits(struct)) continue;
+      this.add(sign + name, 'payload', {
         rank,
         detail: [node.word.text, node.struct?.text].filter(Boolean).join(' '),
         ...(node.doc ? { doc: `text ${node.doc}` } : {}),
@@ -216,7 +262,7 @@ export class Offers {
   }
 
   /** Whether the cursor stands in a declaration, also where that lacks what the cursor is about to add. */
-  #isInside({ start, end }: Span): boolean {
+  isInside({ start, end }: Span): boolean {
     const { offset, tokens, from } = this.place;
     return (start <= offset && offset <= end) || start === tokens.starts[from];
   }
@@ -224,6 +270,19 @@ export class Offers {
   /** The struct of a payload's first words. */
   structNamed(word: string, struct?: string): Struct | undefined {
     return this.generation.structs.get(struct ?? this.generation.kinds.get(word)?.struct ?? '');
+  }
+
+  /** Where an address is wanted: the payloads of the structs that it should lead to, then the others. */
+  addresses(targets: readonly string[], sign = ''): void {
+    this.payloads((struct) => struct !== undefined && targets.includes(struct.name), sign === '' ? 0 : 1, sign);
+    this.payloads(() => true, sign === '' ? 2 : 3, sign);
+  }
+
+  /** The struct of a payload in its version, with what it carries. */
+  layoutOf(declared: Declared<Payload>): Struct | undefined {
+    const { resolved } = this;
+    const { scenarioFile: file } = resolved;
+    return file && layoutOf(declared, staticNames({ resolved, file }));
   }
 
   tables(rank: number, suffix = ''): void {
@@ -245,15 +304,17 @@ export class Offers {
   }
 
   /** Anything that has a value, what is wanted first. */
-  expression({ constants = [], prefer }: Wanted = {}): void {
+  expression({ constants = [], prefer, ids, targets, isField = false }: Wanted = {}): void {
     const { path } = this.place;
     if (path.length > 0) {
       this.members(path);
       return;
     }
-    const { lets } = this.resolved.scenarioFile ?? {};
+    const { scenarioFile: file } = this.resolved;
     const given = this.#wordsOfStatement();
     for (const name of constants) if (!given.has(name)) this.constant(name, 1);
+    if (ids) offerIds(this, ids, 1);
+    if (targets) this.addresses(targets, '&');
     if (prefer === 'sizeof') this.keywords(['sizeof'], 'expression', { rank: 0 });
     for (const { name, kind } of this.scope())
       this.add(name, 'result', {
@@ -261,10 +322,10 @@ export class Offers {
         detail: kind === 'pasid' ? 'PASID of a request' : kind,
       });
     if (prefer === 'tables') this.tables(1, '.root');
-    for (const [name, { node, file }] of lets ?? [])
+    for (const [name, { node, file: where }] of file?.lets ?? [])
       this.add(name, 'let', {
         rank: 4,
-        detail: `= ${this.#source(file, node.value)}`,
+        detail: `= ${this.#source(where, node.value)}`,
         ...(node.doc ? { doc: `text ${node.doc}` } : {}),
       });
     this.tables(5, '.root');
@@ -273,6 +334,14 @@ export class Offers {
     this.payloads(() => true, 7);
     this.iommus();
     this.devices(7);
+    for (const name of FD_NAMES)
+      for (const member of file ? fdMembers(name, file) : [])
+        this.add(name, 'device', {
+          rank: 7,
+          detail: member.doc,
+          doc: `text \`${name}.${member.name}\`: ${member.doc}.`,
+        });
+    if (isField) return;
     const first = new Set(constants);
     for (const { name } of this.generation.constants.values()) if (!first.has(name)) this.constant(name, 8);
   }
@@ -288,55 +357,34 @@ export class Offers {
   }
 
   /** What can stand behind `NAME.`. */
-  members([object, ...path]: readonly string[]): void {
-    const { scenarioFile: file } = this.resolved;
-    if (object === undefined || !file) return;
-    const rank = 0;
-    const payload = file.payloads.get(object);
-    const result = this.#resultStruct(object);
-    if (result) this.structMembers(result, path);
-    if (payload) this.structMembers(this.structNamed(payload.node.word.text, payload.node.struct?.text), path);
-    if (0 < path.length) return;
-    if (file.tables.has(object)) this.add('root', 'field', { rank, doc: 'keyword expression root' });
-    if (file.machine.devices.some((d) => d.name === object)) this.add('sid', 'field', { rank, detail: 'source id' });
-    if (object === 'iommu0') {
-      for (const register of ['CAP', 'ECAP', 'RTADDR']) this.add(register, 'field', { rank, detail: 'register' });
-      this.capabilities(() => true);
-    }
-    if (this.#isDmaResult(object))
-      for (const name of ['hpa', 'gpa', 'value', 'refs', 'config', 'code']) this.add(name, 'field', { rank });
-  }
-
-  /** The fields of a struct below a path, by their last name. */
-  structMembers(struct: Struct | undefined, path: readonly string[]): void {
-    const inner = innerOf(struct, path);
-    for (const field of inner?.fields ?? [])
-      this.add(field.name, 'field', {
-        rank: 0,
-        detail: field.type,
-        doc: `field ${this.generation.id} ${struct!.name} ${[...path, field.name].join('.')}`,
-      });
+  members(path: readonly string[]): void {
+    offerMembers(this, path);
   }
 
   /** Capability fields that a machine may set. */
-  capabilities(isFree: (name: string) => boolean, insert: (name: string) => string = (name) => name): void {
-    for (const [register, layout] of Object.entries(this.#model.capabilities))
+  capabilities(
+    isFree: (name: string) => boolean,
+    insert: (name: string) => string = (name) => name,
+    model: Model = this.model,
+  ): void {
+    for (const [register, layout] of Object.entries(model.capabilities))
       for (const { name, width } of layout.fields)
         if (isFree(name))
           this.add(name, 'setting', {
             rank: 3,
             detail: `${register}, ${width} bit${width === 1 ? '' : 's'}`,
             insert: insert(name),
-            doc: `capability ${name}`,
+            doc: `capability ${model.id} ${name}`,
           });
   }
 
-  get #model() {
-    return modelById(this.generation.model) ?? MODELS[0]!;
+  /** The model of the file's machine. */
+  get model(): Model {
+    return modelById(this.resolved.scenarioFile?.machine.model ?? this.generation.model) ?? MODELS[0]!;
   }
 
   commands(): void {
-    for (const name of this.#model.commands) this.add(name, 'command', { rank: 1, doc: `command ${name}` });
+    for (const name of this.model.commands) this.add(name, 'command', { rank: 1, doc: `command ${name}` });
   }
 
   /** Words behind the address of a mapping. */
@@ -400,27 +448,6 @@ export class Offers {
     return node && this.structNamed(node.word.text, node.struct?.text);
   }
 
-  #resultStruct(name: string): Struct | undefined {
-    const step = this.#binding(name);
-    return step && this.#submitted(step);
-  }
-
-  #isDmaResult(name: string): boolean {
-    return this.#binding(name)?.kind === 'dma';
-  }
-
-  #binding(name: string): Step | undefined {
-    const find = (steps: readonly Step[]): Step | undefined => {
-      for (const step of steps) {
-        if ('as' in step && step.as?.text === name) return step;
-        const inner = step.kind === 'for' ? find(step.steps) : undefined;
-        if (inner) return inner;
-      }
-      return undefined;
-    };
-    return this.scenario && find(this.scenario.steps);
-  }
-
   /** The scenario around the cursor, also where its last line or its end is still missing. */
   get scenario(): ScenarioDecl | undefined {
     if (!this.place.blocks.some(({ kind }) => kind === 'steps')) return undefined;
@@ -460,10 +487,14 @@ const PERMISSIONS = [
   ['rwg', 'read and write, global'],
 ] as const;
 
+/** A field by its name or an older one. */
+export const memberOf = ({ fields }: Struct, name: string): Field | undefined =>
+  fields.find((f) => f.name === name || f.aliases?.includes(name));
+
 /** The struct of the member at a path. */
 export function innerOf(struct: Struct | undefined, path: readonly string[]): Struct | undefined {
   return path.reduce<Struct | undefined>(
-    (inner, name) => inner?.fields.find((f) => f.name === name.replace(/\[\d+\]$/, ''))?.struct,
+    (inner, name) => inner && memberOf(inner, name.replace(/\[\d+\]$/, ''))?.struct,
     struct,
   );
 }

@@ -1,13 +1,14 @@
-import { type Generation, isNoStruct, locate, type Struct, structOf } from '../../engine/index.ts';
+import { type Generation, locate, type Struct } from '../../engine/index.ts';
 import { T, type Tokens } from '../language/scanner.ts';
 import type { Span } from '../language/syntax.ts';
 import { RESERVED, STEP_OPTIONS } from '../language/words.ts';
+import { newestOf } from './members.ts';
 
 /** What the statements of a block are. */
 export type Block =
-  | { readonly kind: 'quirks' | 'machine' | 'steps' | 'lanes' | 'values' | 'other' }
-  /** `{ key = value }` behind `container`, `iommu vtd`, `device NAME`. */
-  | { readonly kind: 'settings'; readonly item: string }
+  | { readonly kind: 'quirks' | 'machine' | 'evolve' | 'steps' | 'lanes' | 'values' | 'other' }
+  /** `{ key = value }` behind `container`, `iommu MODEL`, `device NAME`; `name` is the second word. */
+  | { readonly kind: 'settings'; readonly item: string; readonly name: string }
   | { readonly kind: 'mappings'; readonly format: string }
   | { readonly kind: 'elements'; readonly struct: Struct | undefined }
   | FieldsBlock
@@ -254,17 +255,19 @@ function classify(
       case 'array': {
         const of = [from + 2, from + 3].find((i) => word(i) === 'of') ?? from + 2;
         const name = word(of + 1) === 'struct' ? word(of + 2) : word(of + 1);
-        return { kind: 'elements', struct: generation.structs.get(name) };
+        return { kind: 'elements', struct: structNamed(name, generation) };
       }
       case 'struct':
-        return fieldsOf(generation.structs.get(word(from + 1)), open);
+        return fieldsOf(structNamed(word(from + 1), generation), open);
+      case 'evolve':
+        return { kind: 'evolve' };
       default:
-        return first === '' || first === 'evolve' ? { kind: 'other' } : fieldsOf(kindStruct(first, generation), open);
+        return first === '' ? { kind: 'other' } : fieldsOf(kindStruct(first, generation), open);
     }
   }
   switch (parent.kind) {
     case 'machine':
-      return { kind: 'settings', item: first };
+      return { kind: 'settings', item: first, name: word(from + 1) };
     case 'elements':
       return fieldsOf(parent.struct, open);
     case 'lanes':
@@ -299,11 +302,14 @@ const fieldsOf = (struct: Struct | undefined, open: number): Block => ({
   struct,
 });
 
-const kindStruct = (kind: string, generation: Generation): Struct | undefined => {
-  const word = { text: kind, start: 0, end: 0 };
-  const struct = structOf({ word, fields: [], body: word, start: 0, end: 0 }, generation);
-  return struct && !isNoStruct(struct) ? struct : undefined;
+/** A struct in its newest version, which has every field that a payload can give. */
+const structNamed = (name: string, generation: Generation): Struct | undefined => {
+  const struct = generation.structs.get(name);
+  return struct && newestOf(struct, generation);
 };
+
+const kindStruct = (kind: string, generation: Generation): Struct | undefined =>
+  structNamed(generation.kinds.get(kind)?.struct ?? '', generation);
 
 /** `KIND {`, `struct S {`, and before the brace `= BASE` or `mapped N`: the last one of a statement opens the brace. */
 function inlinePayload(
@@ -313,7 +319,7 @@ function inlinePayload(
   generation: Generation,
 ): Block | undefined {
   for (let i = open - 1; from <= i; i--) {
-    if (word(i) === 'struct') return fieldsOf(generation.structs.get(word(i + 1)), open);
+    if (word(i) === 'struct') return fieldsOf(structNamed(word(i + 1), generation), open);
     // The first word of a field or step names it and is no kind.
     if (from < i && generation.kinds.has(word(i))) return fieldsOf(kindStruct(word(i), generation), open);
   }

@@ -1,4 +1,5 @@
 import { T } from '../language/scanner.ts';
+import { offerFields } from './completion-members.ts';
 import type { Offers, Wanted } from './completion-offers.ts';
 
 const PREFIX: ReadonlySet<number> = new Set([T.Minus, T.Tilde, T.Not, T.Plus]);
@@ -64,6 +65,7 @@ export class Reader {
       if (this.take(T.And)) {
         if (this.end) {
           if (this.offers.place.path.length > 0) this.offers.members(this.offers.place.path);
+          else if (wanted.targets) this.offers.addresses(wanted.targets);
           else this.offers.payloads(() => true, 0);
           return true;
         }
@@ -134,13 +136,13 @@ export class Reader {
     if (this.takeWord('struct')) {
       if (this.end) this.offers.structs();
     } else if (this.end) {
-      this.offers.keywords(['struct'], 'declaration', { rank: 0 });
+      this.offers.keywords(['struct'], 'expression', { rank: 0 });
       this.offers.payloads(() => true, 1);
     }
   }
 
   #offsetof(): void {
-    if (this.end) this.offers.keywords(['struct'], 'declaration', { rank: 0 });
+    if (this.end) this.offers.keywords(['struct'], 'expression', { rank: 0 });
     this.takeWord('struct');
     if (this.end) {
       this.offers.structs();
@@ -148,7 +150,7 @@ export class Reader {
     }
     const struct = this.offers.generation.structs.get(this.word);
     this.next();
-    if (this.take(T.Comma) && this.end) this.offers.structMembers(struct, this.offers.place.path);
+    if (this.take(T.Comma) && this.end) offerFields(this.offers, struct, this.offers.place.path);
   }
 
   /** Passes a bracketed group; false when it does not end in front of the cursor. */

@@ -1,9 +1,10 @@
-import { FORMATS, GENERATIONS, MODELS } from '../../engine/index.ts';
+import { FORMATS, findGeneration, NEW_FIELD_TYPES, RUNNABLE_GENERATION_IDS } from '../../engine/index.ts';
 import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
 import type { Resolved } from '../language/resolve.ts';
 import { scan, T } from '../language/scanner.ts';
-import { MACHINE_ITEMS, RESERVED } from '../language/words.ts';
+import { RESERVED } from '../language/words.ts';
 import { offerField } from './completion-fields.ts';
+import { offerMachineItem, offerSetting } from './completion-machine.ts';
 import { type CompletionItem, Offers } from './completion-offers.ts';
 import { type Block, cursorPlace, isIdLike } from './completion-place.ts';
 import { Reader } from './completion-reader.ts';
@@ -14,7 +15,7 @@ export type { CompletionItem, CompletionKind } from './completion-offers.ts';
 
 /** What may stand at an offset, legal things first. Works on the tokens in front of it, so the text may be broken. */
 export function complete(resolved: Resolved, offset: number): readonly CompletionItem[] {
-  const generation = resolved.scenarioFile?.generation ?? GENERATIONS.at(-1)!;
+  const generation = resolved.scenarioFile?.generation ?? findGeneration(RUNNABLE_GENERATION_IDS.at(-1)!)!;
   const { text } = resolved.sources[0]!;
   const tokens = scan(text);
   // A run such as `SFS.2` or `vfio-2020-07` is one word where an id is due, and several everywhere else.
@@ -41,7 +42,10 @@ function offerIn(offers: Offers, block: Block | undefined): void {
       offerMachineItem(r);
       break;
     case 'settings':
-      offerSetting(r, block.item);
+      offerSetting(r, block);
+      break;
+    case 'evolve':
+      offerNewField(r);
       break;
     case 'mappings':
       mapping(r, block.format, { isStep: false });
@@ -74,13 +78,8 @@ const DECLARATIONS: Readonly<Record<string, string>> = {
   struct: 'struct ',
   array: 'array ${1:name} of ${2:struct} {\n  { $0 }\n}',
   raw: 'raw ${1:name} size ${2:64}',
+  evolve: 'evolve struct ',
   scenario: 'scenario "${1:title}" {\n  $0\n}',
-};
-const ITEMS: Readonly<Record<string, string>> = {
-  container: 'container { type = ${1:VFIO_TYPE1_NESTING_IOMMU} }',
-  iommu: 'iommu vtd { $0 }',
-  device: 'device ${1:dev0} { $0 }',
-  ram: 'ram ${1:0} size ${2:2G} -> ${3:0x1_0000_0000}',
 };
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: snippet placeholders
 
@@ -135,6 +134,9 @@ function offerDeclaration(r: Reader): void {
         if (r.end) offers.structs();
       }
       return;
+    case 'evolve':
+      offerEvolve(r);
+      return;
     case 'raw':
       if (r.end) return;
       r.next();
@@ -162,6 +164,32 @@ function offerHead(r: Reader, fits: (struct: string) => boolean): void {
     if (r.end) return;
   }
   r.offers.keywords(['mapped'], 'option');
+}
+
+/** `struct S version N`, behind `evolve`. */
+function offerEvolve(r: Reader): void {
+  const { offers } = r;
+  if (r.end) {
+    offers.keywords(['struct'], 'declaration', { rank: 0 });
+    return;
+  }
+  if (!r.takeWord('struct')) return;
+  if (r.end) {
+    offers.structs();
+    return;
+  }
+  r.next();
+  if (r.end) offers.keywords(['version'], 'declaration', { rank: 0 });
+  else if (r.takeWord('version')) r.expression();
+}
+
+/** The type of a field that a later version adds; its name is new. */
+function offerNewField(r: Reader): void {
+  const { offers } = r;
+  const isStruct = r.takeWord('struct');
+  if (!r.end) return;
+  if (!isStruct) for (const type of NEW_FIELD_TYPES) offers.add(type, 'value', { rank: 1, detail: 'integer' });
+  offers.structs();
 }
 
 function offerPageTable(r: Reader): void {
@@ -209,87 +237,6 @@ function offerQuirk(r: Reader): void {
   }
   r.next();
   if (r.take(T.Assign) && r.end) offers.keywords(['on', 'off'], 'declaration', { rank: 0 });
-}
-
-function offerMachineItem(r: Reader): void {
-  const { offers } = r;
-  if (r.end) {
-    for (const item of MACHINE_ITEMS) {
-      const snippet = ITEMS[item];
-      offers.keywords([item], 'machine', snippet ? { snippet } : {});
-    }
-    offers.keywords(['haw'], 'machine', { insert: 'haw = ' });
-    return;
-  }
-  const { word } = r;
-  r.next();
-  if (word === 'iommu' && r.end) {
-    for (const { id, title } of MODELS)
-      offers.add(id, 'value', { rank: 0, detail: title, doc: `keyword machine ${id}` });
-  } else if (word === 'ram') offerRam(r);
-  else if (r.take(T.Assign)) r.expression();
-}
-
-/** `GPA size N -> HPA [page S]`. */
-function offerRam(r: Reader): void {
-  const { offers } = r;
-  if (r.expression()) return;
-  if (r.end) {
-    offers.keywords(['size'], 'mapping', { rank: 0 });
-    return;
-  }
-  if (!r.takeWord('size') || r.expression() || !r.take(T.Arrow) || r.expression()) return;
-  if (r.end) {
-    offers.keywords(['page'], 'mapping', { rank: 0 });
-    return;
-  }
-  if (r.takeWord('page') && r.end) for (const size of ['4K', '2M', '1G']) offers.add(size, 'value', { rank: 0 });
-}
-
-const SETTINGS: Readonly<Record<string, readonly string[]>> = {
-  container: ['type'],
-  iommu: ['cap', 'ecap', 'haw'],
-  device: ['bdf', 'sid', 'pasid', 'ats', 'pri', 'group'],
-};
-
-function offerSetting(r: Reader, item: string): void {
-  const { offers } = r;
-  const { place } = offers;
-  r.take(T.Dot);
-  if (r.end) {
-    const given = settingsAround(offers);
-    const insert = (key: string): string => (place.isFollowed ? key : `${key} = `);
-    for (const key of SETTINGS[item] ?? [])
-      if (!given.has(key)) offers.keywords([key], 'machine', { insert: insert(key), rank: 1 });
-    if (item === 'iommu') offers.capabilities((name) => !given.has(name), insert);
-    return;
-  }
-  const key = r.word;
-  r.next();
-  if (!r.take(T.Assign)) return;
-  if (key === 'ats' || key === 'pri') {
-    if (r.end) for (const value of ['0', '1']) offers.add(value, 'value', { rank: 1 });
-  } else if (key === 'group') {
-    if (r.end)
-      for (const { group } of offers.resolved.scenarioFile?.machine.devices ?? [])
-        offers.add(group, 'value', { rank: 1, detail: 'group' });
-  } else if (key === 'type') {
-    const types = [...offers.generation.constants.values()].filter((c) => c.group === 'VFIO_IOMMU_TYPE');
-    const constants = types.map((c) => c.name).filter((name) => name.startsWith('VFIO_TYPE1'));
-    r.expression({}, () => offers.expression({ constants: constants.reverse() }));
-  } else r.expression();
-}
-
-/** Keys that the item around the cursor sets already. */
-function settingsAround({ resolved, place }: Offers): ReadonlySet<string> {
-  const given = new Set<string>();
-  for (const declaration of resolved.sources[0]!.program.declarations) {
-    if (declaration.kind !== 'machine') continue;
-    const item = declaration.items.find(({ start, end }) => start <= place.offset && place.offset <= end);
-    for (const { key } of item?.settings ?? [])
-      if (place.offset < key.start || key.end < place.offset) given.add(key.text);
-  }
-  return given;
 }
 
 function offerCommandField(r: Reader, command: string): void {

@@ -136,7 +136,7 @@ function incident({ detail }: StepReport, cause: StaleCause, lines: Lines): stri
 
 /** What else came of the step: commands, notes, the fault record, the pieces of a split access. */
 function effects({ detail, outcome }: StepReport): string {
-  const { issued, notes, event, pieces, value, gpa, fields } = detail;
+  const { issued, issuedText, notes, event, pieces, value, gpa, fields } = detail;
   const written = Object.entries(fields ?? {}).map(([path, v]) => code(`${path} = ${hexGrouped(v)}`));
   const items = [
     ...(value === undefined || outcome !== 'hpa' ? [] : [`Value: ${code(hexGrouped(value))}.`]),
@@ -145,7 +145,7 @@ function effects({ detail, outcome }: StepReport): string {
     ...(written.length > 0 ? [`Written by the kernel: ${atMost(written, MAX_COMMANDS).join(', ')}.`] : []),
     ...(event ? [`Fault record: ${code(`[${event.map((w) => hexGrouped(w)).join(', ')}]`)}.`] : []),
     ...atMost(
-      (issued ?? []).map((words) => `Issued: ${code(describeCommand(words))}.`),
+      (issuedText ?? (issued ?? []).map((words) => describeCommand(words))).map((text) => `Issued: ${code(text)}.`),
       MAX_COMMANDS,
     ),
     ...(notes ?? []).map((note) => `Note: ${code(note)}.`),

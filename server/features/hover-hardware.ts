@@ -1,11 +1,11 @@
 import {
-  CHECKS,
+  checksOf,
   type EntryFlag,
   FORMATS,
   hex,
   hexGrouped,
   KNOWN_FORMAT_NAMES,
-  type MachineConfig,
+  type ScenarioFile,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
 import {
@@ -49,18 +49,19 @@ const faultText = ({ name, code: number, text, qualified, ats }: FaultReason): s
   );
 
 /** `bits 15:8`, `bit 3`, for a field that may lie in two parts. */
-const bitsText = ({ lo, width, rest }: BitField): string =>
+export const bitsText = ({ lo, width, rest }: BitField): string =>
   [{ lo, width }, ...(rest ? [rest] : [])]
     .map((part) => (part.width === 1 ? `bit ${part.lo}` : `bits ${part.lo + part.width - 1}:${part.lo}`))
     .join(' and ');
 
 /** A capability field by its name or an older one, as this machine has it. */
-export function capabilityMarkdown(name: string, { cap, ecap, haw }: MachineConfig): string | undefined {
+export function capabilityMarkdown(name: string, { generation, machine }: ScenarioFile): string | undefined {
+  const { cap, ecap, haw } = machine;
   const field = capField(name);
   if (!field) return undefined;
   const { register, doc, aliases } = field;
   const here = decodeCaps(cap, ecap, haw)[field.name];
-  const checks = Object.values(CHECKS).filter((c) => new RegExp(`\\b${field.name}\\b`).test(c.doc));
+  const checks = checksOf(generation.id, machine.model).filter((c) => new RegExp(`\\b${field.name}\\b`).test(c.doc));
   return paragraphs(
     `**${field.name}** · ${register.toUpperCase()} ${bitsText(field)} · default ${code(`${DEFAULT_CAP_FIELDS[field.name] ?? 0}`)}, here ${code(`${here}`)}`,
     doc,

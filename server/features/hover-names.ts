@@ -1,12 +1,21 @@
 import { count, evaluate, hex, hexGrouped, isErrno, isNoValue, sizeText } from '../../engine/index.ts';
 import { bindingIn, bindingOf, isAt, type KnownPlace, staticNames, textOf } from './hover-context.ts';
-import { capabilityMarkdown, granularityMarkdown } from './hover-hardware.ts';
+import { granularityMarkdown } from './hover-hardware.ts';
+import {
+  fdMarkdown,
+  iommuMarkdown,
+  iommuMemberMarkdown,
+  machineHover,
+  machineMemberMarkdown,
+  processMarkdown,
+} from './hover-machine.ts';
 import { atMost, code, list, paragraphs, prose } from './hover-markdown.ts';
 import { baseName, payloadMarkdown } from './hover-payload.ts';
-import { constantMarkdown, errnoMarkdown, ioctlMarkdown, structMarkdown } from './hover-uapi.ts';
+import { callMarkdown, constantMarkdown, errnoMarkdown, ioctlMarkdown, structMarkdown } from './hover-uapi.ts';
 import { isRound } from './hover-values.ts';
 import { namedPayload } from './layout-text.ts';
 import { indexLines, lineOf } from './lines.ts';
+import { resultMembers } from './members.ts';
 
 /** The token as the name of something: declared in the file, bound by a step, or known to the generation. */
 export function nameHover(place: KnownPlace): string | undefined {
@@ -19,7 +28,7 @@ export function nameHover(place: KnownPlace): string | undefined {
   if (word) return word;
   const payload = namedPayload(place);
   if (payload) return payloadMarkdown(payload, place);
-  const declared = declaredHover(place);
+  const declared = declaredHover(place) ?? machineHover(place);
   if (declared) return declared;
   const expr = exprs.at(-1);
   switch (expr?.kind) {
@@ -53,7 +62,9 @@ function named(name: string, place: KnownPlace): string | undefined {
     deviceHover(name, place) ??
     constantHover(name, place) ??
     ioctlMarkdown(name, generation) ??
-    (isErrno(name) ? errnoMarkdown(name) : undefined)
+    callMarkdown(name, generation) ??
+    fdMarkdown(name, file) ??
+    (isErrno(name) ? errnoMarkdown(name, generation) : undefined)
   );
 }
 
@@ -98,6 +109,8 @@ function referenceHover(place: KnownPlace): string | undefined {
   if (step.kind === 'submit' && isAt(place, step.on)) return deviceHover(token.text, place);
   if ('table' in step && isAt(place, step.table)) return tableHover(token.text, place);
   if ('iommu' in step && isAt(place, step.iommu)) return deviceHover(token.text, place);
+  if ('process' in step && isAt(place, step.process)) return processMarkdown(token.text, place.file);
+  if (step.kind === 'fd' && isAt(place, step.buffer)) return named(token.text, place);
   if ('as' in step && isAt(place, step.as)) return boundHover(token.text, place);
   if ((step.kind === 'let' || step.kind === 'for') && isAt(place, step.name)) return boundHover(token.text, place);
   if (outcome?.kind === 'field' && isAt(place, outcome.path[0])) return named(token.text, place);
@@ -152,10 +165,8 @@ function tableHover(name: string, place: KnownPlace): string | undefined {
 }
 
 function deviceHover(name: string, { file }: KnownPlace): string | undefined {
-  const { machine } = file;
-  if (name === 'iommu0')
-    return `**iommu0** · Intel VT-d · CAP ${code(hexGrouped(machine.cap))} · ECAP ${code(hexGrouped(machine.ecap))} · ${machine.haw}-bit host addresses`;
-  const device = machine.devices.find((d) => d.name === name);
+  if (name === 'iommu0') return iommuMarkdown(file);
+  const device = file.machine.devices.find((d) => d.name === name);
   if (!device) return undefined;
   const { bdf, sid, pasidBits, ats, pri, group } = device;
   const facts = [`${pasidBits} PASID bits`, ats ? 'ATS' : 'no ATS', pri ? 'PRI' : 'no PRI', `group ${group}`];
@@ -196,40 +207,17 @@ function boundElsewhere(name: string, place: KnownPlace): string | undefined {
   return paragraphs(`**${name}** · known only when a scenario runs; bound by`, list(atMost(bindings, 8)));
 }
 
-/** `gpt.root`, `dev0.sid`, `iommu0.NEST`, `result.hpa`. */
+/** `gpt.root`, `dev0.sid`, `ioas.id`, `iommu0.NEST`, `result.hpa`. */
 function memberHover(object: string, member: string, place: KnownPlace): string | undefined {
   const { file } = place;
-  if (/^iommu\d+$/.test(object)) return capabilityMarkdown(member, file.machine) ?? registerHover(member, place);
+  if (/^iommu\d+$/.test(object)) return iommuMemberMarkdown(member, file);
   const table = file.tables.get(object);
   if (table && member === 'root') {
     const root = evaluate(table.node.root, staticNames(place).scope());
     return `**${object}.root** · where the page table begins${typeof root === 'bigint' ? `: ${code(hexGrouped(root))}` : ''}`;
   }
-  const device = file.machine.devices.find((d) => d.name === object);
-  if (device && member === 'sid')
-    return `**${object}.sid** = ${code(hex(device.sid))} · source id of ${code(device.bdf)}`;
-  const doc = bindingOf(object, place) && RESULT_MEMBERS[member];
-  return doc ? `**${object}.${member}** · ${doc}` : undefined;
-}
-
-const RESULT_MEMBERS: Readonly<Record<string, string>> = {
-  hpa: 'the host-physical address that the access went to',
-  gpa: 'the guest-physical address that the first stage gave',
-  value: 'what was read',
-  refs: 'paging entries that the access read',
-  config: 'configuration entries that the access read',
-  code: 'the code of the fault',
-};
-
-function registerHover(name: string, { file: { machine } }: KnownPlace): string | undefined {
-  switch (name) {
-    case 'CAP':
-      return `**CAP** = ${code(hexGrouped(machine.cap))} · capability register`;
-    case 'ECAP':
-      return `**ECAP** = ${code(hexGrouped(machine.ecap))} · extended capability register`;
-    case 'RTADDR':
-      return '**RTADDR** · root table address register: where the root table is, and in bits 11:10 how it is read';
-    default:
-      return undefined;
-  }
+  const bound = bindingOf(object, place);
+  if (!bound) return machineMemberMarkdown(object, member, file);
+  const found = resultMembers(bound.step, place.generation).find((m) => m.name === member);
+  return found && `**${object}.${member}** · ${found.doc}`;
 }

@@ -3,12 +3,14 @@ import type { Expr } from '../language/syntax.ts';
 import { isKnown, type KnownPlace, type Place, staticNames } from './hover-context.ts';
 import { faultCodeMarkdown, indicesText } from './hover-hardware.ts';
 import { code, list, paragraphs } from './hover-markdown.ts';
+import { fieldHover } from './hover-payload.ts';
 import { bitsOf, constantFor, isRound } from './hover-values.ts';
 
 /** A number in the other bases, and what its bits mean in the field it is given to. */
 export function numberHover(place: Place): string | undefined {
   const literal = place.exprs.at(-1);
-  if (literal?.kind !== 'int') return undefined;
+  // The index in `a[1].b` is part of a path.
+  if (literal?.kind !== 'int') return isKnown(place) ? fieldHover(place) : undefined;
   const { value } = literal;
   const { outcome } = place;
   // A code behind `fault` is that fault.

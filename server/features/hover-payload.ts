@@ -10,11 +10,12 @@ import {
   structOf,
 } from '../../engine/index.ts';
 import type { FieldInit, Name, Payload } from '../language/syntax.ts';
-import { isAt, type KnownPlace, payloadOf, staticNames, textOf } from './hover-context.ts';
+import { bindingIn, isAt, type KnownPlace, payloadOf, staticNames, textOf } from './hover-context.ts';
 import { commandFieldMarkdown, descriptorOf } from './hover-hardware.ts';
 import { block, code, paragraphs, prose } from './hover-markdown.ts';
 import { type FieldPlace, fieldMarkdown } from './hover-uapi.ts';
 import { layoutText, payloadLayout } from './layout-text.ts';
+import { addressed, inElement, layoutOf, targetsOf } from './members.ts';
 
 /** Bytes of a payload that a hover dumps; Show Layout has them all. */
 const MAX_DUMP = 128;
@@ -55,10 +56,12 @@ function initHover(place: KnownPlace): string | undefined {
   const path = [...place.fields.slice(0, -1).flatMap((f) => f.path.map((p) => p.text)), ...own];
   const payload = place.payloads.at(-1);
   if (!payload) return commandField(place, path.join('.'), init);
-  const struct = structOf(payload, place.generation);
+  const names = staticNames(place);
+  const struct = structOf(payload, place.generation, (name) => names.payload(name));
   if (!struct || isNoStruct(struct)) return undefined;
   const whole = own.length === init.path.length;
-  return located(struct, path, place, whole ? givenValue(payload, init, place) : undefined);
+  const text = located(struct, path, place, whole ? givenValue(payload, init, place) : undefined);
+  return text && paragraphs(text, whole && addressText(payload, init, place));
 }
 
 function commandField(place: KnownPlace, name: string, { value }: FieldInit): string | undefined {
@@ -67,6 +70,24 @@ function commandField(place: KnownPlace, name: string, { value }: FieldInit): st
   const word = value?.kind === 'name' ? descriptorOf(step.command.text)?.granularity?.[value.name] : undefined;
   const here = word ?? (value && evaluate(value, staticNames(place).scope()));
   return commandFieldMarkdown(step.command.text, name, typeof here === 'bigint' ? here : undefined);
+}
+
+/** What lies at the address that a payload gives, and the struct that the kernel will read there. */
+function addressText(payload: Payload, init: FieldInit, place: KnownPlace): string {
+  const names = staticNames(place);
+  const there = addressed(init.value, names);
+  const image = encodePayload({ node: payload, file: place.resolved.file }, names);
+  const entry = image.entries.find((e) => e.init === init);
+  if (!there || !entry?.field.target) return '';
+  const { word, name, struct } = there.node;
+  const laid = layoutOf(there, names);
+  const what = laid ? `${word.text === 'array' ? 'an array of ' : ''}${code(`struct ${laid.name}`)}` : code(word.text);
+  const wanted = targetsOf(entry.field.target, entry.path, image, place.generation);
+  const chosen = wanted.chosen && `${code(wanted.by!)} is ${code(wanted.chosen)}`;
+  const expected = wanted.structs.map((s) => code(`struct ${s}`)).join(' or ');
+  return `Points at ${code(name?.text ?? struct?.text ?? word.text)}, ${what}.${
+    chosen ? ` ${chosen}: the kernel reads ${expected}.` : ''
+  }`;
 }
 
 /** What a payload gives to a field, as it is known before a run. */
@@ -89,9 +110,9 @@ function pathHover(place: KnownPlace): string | undefined {
     case 'offsetof':
       return inStruct(place.generation.structs.get(expr.struct.text), expr.path, place);
     case 'member':
-      return inStruct(structNamed(expr.object.text, place), expr.path, place);
+      return inNamed(expr.object.text, expr.path, place);
     case 'address-of':
-      return inStruct(structNamed(expr.name.text, place), expr.path ?? [], place);
+      return inNamed(expr.name.text, expr.path ?? [], place);
     default:
       return undefined;
   }
@@ -102,31 +123,44 @@ function inStruct(struct: Struct | undefined, names: readonly Name[], place: Kno
   return path && located(struct, path, place);
 }
 
-/** The struct of a payload, or of what a submit left behind in its result. */
-function structNamed(name: string, place: KnownPlace): Struct | undefined {
-  const declared = place.file.payloads.get(name) ?? submittedAs(name, place);
-  const struct = declared && structOf(declared.node, place.generation);
-  return struct && !isNoStruct(struct) ? struct : undefined;
+/** A path in a payload, or in what a step left behind in its result. */
+function inNamed(name: string, path: readonly Name[], place: KnownPlace): string | undefined {
+  for (const declared of namedPayloads(name, place)) {
+    const struct = layoutOf(declared, staticNames(place));
+    if (!struct) continue;
+    const rest = inElement(declared.node, path, ({ text }) => text);
+    if (rest.length < path.length && isAt(place, path[0])) return elementMarkdown(name, Number(path[0]!.text), struct);
+    const found = inStruct(struct, rest, place);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
-function submittedAs(name: string, place: KnownPlace): Declared<Payload> | undefined {
-  if (place.declaration?.kind !== 'scenario') return undefined;
-  const step = place.declaration.steps.findLast(
-    (s) => s.kind === 'submit' && s.as?.text === name && s.start < place.token.start,
-  );
-  return step?.kind === 'submit' ? payloadOf(place, step.payload) : undefined;
+const elementMarkdown = (array: string, index: number, { name, size }: Struct): string =>
+  `**${array}[${index}]** · element of ${code(array)} · ${code(`struct ${name}`)} · bytes ${index * size} to ${(index + 1) * size - 1}`;
+
+/** What a name may stand for: a step's result, which outside of scenarios any of them may bind, else a payload. */
+function namedPayloads(name: string, place: KnownPlace): readonly Declared<Payload>[] {
+  const { declaration, file } = place;
+  const scenarios = declaration?.kind === 'scenario' ? [declaration] : file.scenarios;
+  const before = declaration?.kind === 'scenario' ? place.token.start : Number.POSITIVE_INFINITY;
+  const bound = scenarios.flatMap((scenario) => {
+    const step = bindingIn(scenario, name, before)?.step;
+    const declared = step?.kind === 'submit' ? payloadOf(place, step.payload) : undefined;
+    return declared ? [declared] : [];
+  });
+  const payload = file.payloads.get(name);
+  return payload ? [...bound, payload] : bound;
 }
 
 /** `expect field == V`: a field of the submitted payload, or of a named one. */
 function outcomeHover(place: KnownPlace): string | undefined {
   const { outcome, steps } = place;
-  const path = outcome?.kind === 'field' ? upTo(place, outcome.path) : undefined;
-  if (!path || outcome?.kind !== 'field') return undefined;
+  if (outcome?.kind !== 'field' || !upTo(place, outcome.path)) return undefined;
   const step = steps.at(-1);
   const submitted = step?.kind === 'submit' ? payloadOf(place, step.payload) : undefined;
-  const struct = submitted && structOf(submitted.node, place.generation);
-  const own = struct && !isNoStruct(struct) ? located(struct, path, place) : undefined;
-  return own ?? inStruct(structNamed(outcome.path[0]!.text, place), outcome.path.slice(1), place);
+  const struct = submitted && layoutOf(submitted, staticNames(place));
+  return inStruct(struct, outcome.path, place) ?? inNamed(outcome.path[0]!.text, outcome.path.slice(1), place);
 }
 
 function located(

@@ -1,26 +1,30 @@
 import {
-  CHECKS,
   type Check,
   type Constant,
+  checksOf,
   ERRNO,
   type Errno,
   type Field,
   findGeneration,
+  GENERATIONS,
   type Generation,
   hex,
   hexGrouped,
   KNOWN_GENERATION_IDS,
   paholeText,
   type Quirk,
-  SKIPS,
   type Struct,
   sizeText,
+  skipsOf,
   walkFields,
+  whyNotRunnable,
 } from '../../engine/index.ts';
 import { RULES } from '../language/rules/index.ts';
 import type { Rule } from '../language/rules/rule.ts';
 import { atMost, block, code, list, paragraphs } from './hover-markdown.ts';
 import { bitsOf, constantFor, numberText } from './hover-values.ts';
+import { JUDGES } from './judges.ts';
+import { targetText } from './target-text.ts';
 
 /** Rules and checks that a field's hover lists. */
 const MAX_DECIDERS = 8;
@@ -69,7 +73,7 @@ export function fieldMarkdown(place: FieldPlace, generation: Generation): string
     field.struct &&
       !field.inline &&
       `Holds ${code(`struct ${field.struct.name}`)}, ${field.struct.size} bytes. ${field.struct.doc}`,
-    deciders(struct, path, field),
+    deciders(struct, path, field, generation),
   );
 }
 
@@ -102,8 +106,10 @@ function factsOf(field: Field, { constants }: Generation): string[] {
     ...(space ? [`Address space: ${space}`] : []),
     ...(field.aligned ? [`Alignment: ${sizeText(field.aligned)}`] : []),
     ...(field.unit ? [`Unit: ${field.unit}`] : []),
-    ...(field.out ? ['Written by the kernel'] : []),
-    ...(field.role === 'padding' || field.role === 'reserved' ? ['Must be zero'] : []),
+    ...(field.out ? ['Written by the kernel'] : field.inout ? ['Read and written back by the kernel'] : []),
+    ...[targetText(field)].filter((text) => text !== undefined),
+    ...(field.aliases ? [`Also called ${field.aliases.map(code).join(', ')}`] : []),
+    ...(!field.out && (field.role === 'padding' || field.role === 'reserved') ? ['Must be zero'] : []),
   ];
 }
 
@@ -112,29 +118,12 @@ function bitText(value: bigint): string {
   return value === 1n << BigInt(bit) ? `bit ${bit}` : code(hex(value));
 }
 
-/** Which payload each kernel function of the tables judges. */
-export const JUDGES: Readonly<Record<string, string>> = {
-  vfio_iommu_type1_get_info: 'vfio_iommu_type1_info',
-  vfio_iommu_type1_pasid_request: 'vfio_iommu_type1_pasid_request',
-  vfio_iommu_type1_nesting_op: 'vfio_iommu_type1_nesting_op',
-  vfio_iommu_handle_pgtbl_op: 'vfio_iommu_type1_nesting_op',
-  vfio_iommu_invalidate_cache: 'vfio_iommu_type1_nesting_op',
-  iommu_uapi_sva_bind_gpasid: 'iommu_gpasid_bind_data',
-  iommu_sva_prepare_bind_data: 'iommu_gpasid_bind_data',
-  iommu_check_bind_data: 'iommu_gpasid_bind_data',
-  intel_svm_bind_gpasid: 'iommu_gpasid_bind_data',
-  intel_pasid_setup_nested: 'iommu_gpasid_bind_data',
-  intel_svm_unbind_gpasid: 'iommu_gpasid_bind_data',
-  iommu_uapi_cache_invalidate: 'iommu_cache_invalidate_info',
-  iommu_check_cache_invl_data: 'iommu_cache_invalidate_info',
-  intel_iommu_sva_invalidate: 'iommu_cache_invalidate_info',
-};
-
 /** The checks of the kernel and the rules of this tool that mention a field. */
-function deciders(struct: Struct, path: string, field: Field): string {
+function deciders(struct: Struct, path: string, field: Field, { id }: Generation): string {
   const mentions = mentionOf(path, field);
-  const checks = Object.values(CHECKS).filter(
-    (c) => JUDGES[c.at] === struct.name && c.id !== 'driver-without-op' && (mentions(c.doc) || isAboutFlags(c, path)),
+  const checks = checksOf(id).filter(
+    (c) =>
+      JUDGES[c.at]?.includes(struct.name) && c.id !== 'driver-without-op' && (mentions(c.doc) || isAboutFlags(c, path)),
   );
   const ids = new Set(checks.map((c) => c.id));
   const rules = RULES.filter((r) => !ids.has(r.id) && isAbout(r, struct, field, mentions));
@@ -250,9 +239,23 @@ export function ioctlMarkdown(name: string, generation: Generation): string | un
   );
 }
 
-export function errnoMarkdown(name: Errno): string {
+/** A function inside the kernel that a step names with `to`. */
+export function callMarkdown(name: string, generation: Generation): string | undefined {
+  const call = generation.calls.get(name);
+  return (
+    call &&
+    paragraphs(
+      `**${name}** · call inside the kernel · argument ${code(`struct ${call.struct} *`)}`,
+      call.doc,
+      `Source: ${call.source}`,
+    )
+  );
+}
+
+/** @param generation whose checks may return it; absent: of no generation */
+export function errnoMarkdown(name: Errno, generation: Generation | undefined): string {
   const { code: number, means } = ERRNO[name];
-  const checks = Object.values(CHECKS).filter((c) => c.errno === name);
+  const checks = generation ? checksOf(generation.id).filter((c) => c.errno === name) : [];
   return paragraphs(
     `**${name}** (${number}): ${means}.`,
     checks.length > 0 && 'Returned by:',
@@ -265,16 +268,19 @@ export function errnoMarkdown(name: Errno): string {
   );
 }
 
-/** A check or rule by its id, behind `reason`. */
-export function reasonMarkdown(id: string): string | undefined {
-  const checks = Object.values(CHECKS).filter((c) => c.id === id);
-  const skip = Object.values(SKIPS).find((s) => s.id === id);
+/** A check or rule by its id, behind `reason`: as this generation has it, else with the generations that do. */
+export function reasonMarkdown(id: string, generation: Generation | undefined): string | undefined {
+  const own = generation ? checksOf(generation.id).filter((c) => c.id === id) : [];
+  const skip = generation && skipsOf(generation.id).find((s) => s.id === id);
+  const elsewhere = own.length > 0 || skip ? [] : GENERATIONS.filter((g) => checksOf(g.id).some((c) => c.id === id));
+  const checks = own.length > 0 ? own : elsewhere.slice(0, 1).flatMap((g) => checksOf(g.id).filter((c) => c.id === id));
   const rule = RULES.find((r) => r.id === id);
   if (checks.length === 0 && !skip && !rule) return undefined;
   return paragraphs(
     `**${id}**${rule ? ` · ${rule.severity}: ${rule.summary}.` : ''}`,
     rule?.why,
     skip && `${skip.doc} Evidence: ${skip.evidence}, ${skip.source}.`,
+    elsewhere.length > 0 && `Not a check of this generation; ${elsewhere.map((g) => code(g.id)).join(', ')}:`,
     list(checks.map((c) => `${c.errno}, ${code(c.at)}: ${c.doc} (${c.evidence}: ${c.source})`)),
   );
 }
@@ -289,14 +295,21 @@ export function generationMarkdown(id: string): string | undefined {
   if (title === undefined) return undefined;
   const generation = findGeneration(id);
   if (!generation) return paragraphs(`**${id}** · ${title}`, 'Not available yet.');
-  const { kinds: known, ioctls, quirks, doc } = generation;
+  const { kinds: known, ioctls, calls, quirks, doc } = generation;
+  const named = (what: string, names: Iterable<string>): string[] => {
+    const all = [...names].map(code);
+    return all.length > 0 ? [`${what}: ${all.join(', ')}`] : [];
+  };
+  const unavailable = whyNotRunnable(id);
   return paragraphs(
     `**${id}** · ${title}`,
     doc,
     list([
-      `Payload kinds: ${[...known.keys()].map(code).join(', ')}`,
-      `Ioctls: ${[...ioctls.keys()].map(code).join(', ')}`,
-      `Quirks: ${[...quirks.keys()].map(code).join(', ')}`,
+      ...named('Payload kinds', known.keys()),
+      ...named('Ioctls', ioctls.keys()),
+      ...named('Calls inside the kernel', calls.keys()),
+      ...named('Quirks', quirks.keys()),
     ]),
+    ...(unavailable === undefined ? [] : [`Scenarios do not run: ${unavailable}.`]),
   );
 }

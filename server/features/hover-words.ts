@@ -1,16 +1,23 @@
 import { encodePayload, evaluate, isErrno } from '../../engine/index.ts';
-import type { Span } from '../language/syntax.ts';
+import { cType } from '../language/c-types.ts';
+import type { EvolveDecl, Span } from '../language/syntax.ts';
 import { isAt, isKnown, type Place, staticNames } from './hover-context.ts';
 import {
   attributeMarkdown,
-  capabilityMarkdown,
   commandMarkdown,
   faultMarkdown,
   formatMarkdown,
   permissionsMarkdown,
 } from './hover-hardware.ts';
 import { code, paragraphs, prose } from './hover-markdown.ts';
-import { errnoMarkdown, generationMarkdown, quirkMarkdown, reasonMarkdown } from './hover-uapi.ts';
+import {
+  errnoMarkdown,
+  fieldMarkdown,
+  generationMarkdown,
+  quirkMarkdown,
+  reasonMarkdown,
+  structMarkdown,
+} from './hover-uapi.ts';
 import { numberText } from './hover-values.ts';
 import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
 
@@ -28,6 +35,8 @@ export function idHover(place: Place): WordHover | undefined {
   const { declaration, steps, token } = place;
   const step = steps.at(-1);
   switch (declaration?.kind) {
+    case 'evolve':
+      return just(evolveMarkdown(place, declaration));
     case 'uapi': {
       if (isAt(place, declaration.id)) return just(generationMarkdown(declaration.id.text), declaration.id);
       const quirk = declaration.quirks.find(({ name }) => isAt(place, name));
@@ -37,8 +46,6 @@ export function idHover(place: Place): WordHover | undefined {
     case 'pagetable':
       if (isAt(place, declaration.format)) return just(formatMarkdown(declaration.format.text), declaration.format);
       return mappingHover(place, declaration.format.text);
-    case 'machine':
-      return machineHover(place);
   }
   if (step?.kind === 'map' && isKnown(place))
     return mappingHover(place, place.file.tables.get(step.table.text)?.node.format.text ?? '');
@@ -48,18 +55,34 @@ export function idHover(place: Place): WordHover | undefined {
   return outcomeHover(place);
 }
 
+/** The type and the name of a field that a later version adds, at its place in the struct. */
+function evolveMarkdown(place: Place, { struct, version, fields }: EvolveDecl): string | undefined {
+  const field = fields.find(({ type, name }) => isAt(place, type) || isAt(place, name));
+  if (!field || !isKnown(place)) return undefined;
+  const { generation, token } = place;
+  if (isAt(place, field.type)) {
+    const known = generation.structs.get(token.text);
+    return known ? structMarkdown(known, generation) : typeMarkdown(token.text);
+  }
+  const number = evaluate(version, staticNames(place).scope());
+  const made = generation.evolved?.get(struct.text)?.find((v) => BigInt(v.version) === number)?.struct;
+  const laid = made?.fields.find((f) => f.name === token.text);
+  return laid && fieldMarkdown({ field: laid, path: laid.name, offset: laid.offset, struct: made! }, generation);
+}
+
+/** An integer type as a header writes it. */
+function typeMarkdown(type: string): string | undefined {
+  const known = cType([type], false);
+  return (
+    known &&
+    `**${type}** · ${known.signed ? 'signed' : 'unsigned'} integer of ${known.bits} bits, ${known.bits / 8} bytes`
+  );
+}
+
 function mappingHover(place: Place, format: string): WordHover | undefined {
   const { mapping, token } = place;
   if (isAt(place, mapping?.perms)) return just(permissionsMarkdown(mapping!.perms!.text), mapping!.perms);
   return mapping?.attributes.some((a) => isAt(place, a)) ? just(attributeMarkdown(format, token.text)) : undefined;
-}
-
-function machineHover(place: Place): WordHover | undefined {
-  const { item, token } = place;
-  if (item?.word.text !== 'iommu' || !isKnown(place)) return undefined;
-  return item.settings.some((s) => isAt(place, s.key))
-    ? just(capabilityMarkdown(token.text, place.file.machine))
-    : undefined;
 }
 
 /** Errnos, faults and reasons behind `expect`: their names are parts of the outcome without a span of their own. */
@@ -70,9 +93,10 @@ function outcomeHover(place: Place): WordHover | undefined {
   const tail = (name: string): Span => ({ start: outcome.end - name.length, end: outcome.end });
   if (outcome.kind === 'fault' && behind && outcome.name !== undefined)
     return just(faultMarkdown(outcome.name), tail(outcome.name));
-  if (outcome.kind === 'reason' && behind) return just(reasonMarkdown(outcome.rule), tail(outcome.rule));
+  if (outcome.kind === 'reason' && behind)
+    return just(reasonMarkdown(outcome.rule, place.resolved.scenarioFile?.generation), tail(outcome.rule));
   if ((outcome.kind === 'errno' || outcome.kind === 'hidden') && isErrno(token.text))
-    return just(errnoMarkdown(token.text));
+    return just(errnoMarkdown(token.text, place.resolved.scenarioFile?.generation));
   return undefined;
 }
 
@@ -118,9 +142,10 @@ function placesOf(place: Place): readonly KeywordPlace[] {
   if (step) {
     if (step.start === token.start) return ['step'];
     if (outcome) return ['outcome'];
-    if (assertion) return ['assertion', 'option'];
+    if (assertion) return assertion.kind === 'bound' ? ['assertion', 'attach', 'option'] : ['assertion', 'option'];
     if (step.expect && step.expect.start <= token.start) return ['step', 'outcome'];
     if (mapping) return ['mapping', 'option'];
+    if (step.kind === 'attach' || step.kind === 'replace' || step.kind === 'detach') return ['attach', 'option'];
     return step.kind === 'dma' || step.kind === 'host' ? ['option', 'step'] : ['option', 'declaration'];
   }
   if (!declaration) return ['declaration'];

@@ -18,7 +18,8 @@ export interface Hover {
 
 /**
  * What is known of the thing at an offset of the file itself, as Markdown. With `results` of the same text the first word
- * of a step tells what the step did. Offsets in, plain data out; null where nothing is known.
+ * of a step tells what the step did, and so does what begins its last line, behind which the outcome is shown. Offsets in,
+ * plain data out; null where nothing is known.
  */
 export function hover(resolved: Resolved, offset: number, results: readonly ScenarioReport[] = []): Hover | null {
   const place = placeAt(resolved, offset);
@@ -29,7 +30,7 @@ export function hover(resolved: Resolved, offset: number, results: readonly Scen
   const id = idHover(place);
   if (id) return { span: id.span ?? span, markdown: id.markdown };
   if (place.token.kind === 'number') return answer(numberHover(place), span);
-  if (place.token.kind !== 'word') return null;
+  if (place.token.kind !== 'word') return answer(resultHover(place, results), span);
   const named = isKnown(place) ? (fieldHover(place) ?? nameHover(place)) : undefined;
   if (named !== undefined) return answer(named, span);
   const result = resultHover(place, results);
@@ -38,13 +39,14 @@ export function hover(resolved: Resolved, offset: number, results: readonly Scen
 
 const answer = (markdown: string | undefined, span: Span): Hover | null => (markdown ? { span, markdown } : null);
 
-/** What the step did whose first word the token is, with the walk of its access. */
+/** What the step did whose first or last line the token begins, with the walk of its access. */
 function resultHover(
   { resolved, steps, declaration, token, source }: Place,
   results: readonly ScenarioReport[],
 ): string {
   const step = steps.at(-1);
-  if (step?.start !== token.start || declaration?.kind !== 'scenario') return '';
+  if (!step || declaration?.kind !== 'scenario') return '';
+  if (step.start !== token.start && !beginsLastLine(step, token, source.text)) return '';
   const runs = resultsAt(results, step.start);
   const chosen = chosenRun(runs);
   if (!chosen) return '';
@@ -52,4 +54,10 @@ function resultHover(
   const choice = { scenario: chosen.scenario, run: chosen.result.run };
   const walk = hasAccess(step) ? walkOfStep(resolved, declaration, step, lines, choice) : undefined;
   return explainResult(runs, lines, walk && 'text' in walk ? walk.text : undefined);
+}
+
+/** Whether a step goes over several lines, of which the token begins the last one. */
+function beginsLastLine(step: Span, token: Span, text: string): boolean {
+  const before = text.slice(step.start, token.start);
+  return /[\r\n][ \t]*$/.test(before) && !/[\r\n]/.test(text.slice(token.start, step.end));
 }

@@ -4,6 +4,7 @@ export type KeywordPlace =
   | 'declaration'
   | 'step'
   | 'option'
+  | 'attach'
   | 'outcome'
   | 'assertion'
   | 'machine'
@@ -34,7 +35,16 @@ const DECLARATIONS: readonly Row[] = [
   ['struct', 'struct S NAME [= BASE] [mapped N] { fields }', 'A payload of any struct of the generation.'],
   ['array', 'array NAME of S [mapped N] { {..}, {..} }', 'Consecutive structs in user memory.'],
   ['raw', 'raw NAME bytes ".." or raw NAME size N', 'Bytes as they are given, or N zero bytes, in user memory.'],
-  ['evolve', 'evolve struct S version N { fields }', 'Adds fields to a struct; not available yet.'],
+  [
+    'evolve',
+    'evolve struct S version N { fields }',
+    'A later version of a struct with more fields, and a kernel that knows it: to see who breaks.',
+  ],
+  [
+    'version',
+    'evolve struct S version N { fields }',
+    'The number of the version that an evolve adds; a payload is in it when it says so or gives one of its fields.',
+  ],
   ['scenario', 'scenario "title" [for X in values] { steps }', 'A test; each run begins on a fresh machine.'],
   ['of', 'array NAME of S', 'Names the struct that an array is made of.'],
   ['space', 'space gpa|hpa', 'Says in which memory a page table lies: guest-physical (the default) or host-physical.'],
@@ -78,26 +88,42 @@ const STEPS: readonly Row[] = [
     'reuse gpa|hpa A [size N]',
     'The memory has a new owner from here on: a stale access to it fails the scenario, whatever is expected.',
   ],
-  ['write', 'write gpa|hpa|user A [u8|u16|u32|u64] = V', 'Writes raw memory; 64 bits unless a width is given.'],
-  ['read', 'read gpa|hpa|user A [u8|u16|u32|u64] [as NAME]', 'Reads raw memory; 64 bits unless a width is given.'],
+  [
+    'write',
+    'write gpa|hpa|user A [u8|u16|u32|u64] = V, write fd E from NAME [size N]',
+    'Writes raw memory, 64 bits unless a width is given; or a payload to a queue by its file descriptor.',
+  ],
+  [
+    'read',
+    'read gpa|hpa|user A [u8|u16|u32|u64] [as NAME], read fd E into NAME [size N]',
+    'Reads raw memory, 64 bits unless a width is given; or a queue into a payload by its file descriptor.',
+  ],
   [
     'invalidate',
     'invalidate iommu0 NAME { fields }',
     'Queues a hardware invalidation descriptor; the wait behind it follows by itself.',
   ],
   ['command', 'command iommu0 [words]', 'Queues a hardware command as raw words; not available yet.'],
-  ['respond', 'respond P', 'Answers a page request; not available yet.'],
-  ['inject', 'inject DEV P', 'Lets a device report a fault; not available yet.'],
-  ['attach', 'attach DEV [fail_nth N] [as NAME]', "The device's group joins the container."],
-  ['replace', 'replace DEV to E', 'Moves a device to another page table; not available yet.'],
-  ['detach', 'detach DEV', "The device's group leaves the container; its context entry is cleared."],
+  ['respond', 'respond P', 'Answers a page request by a call inside the kernel, where the generation has one.'],
+  ['inject', 'inject DEV P', 'Lets a device raise a fault, a page request or an event; P is the record.'],
   [
-    'unbind',
-    'unbind DEV',
-    'Takes the driver from a device; not available yet. To unbind a PASID, submit a nesting_op.',
+    'attach',
+    'attach DEV [to E] [pasid P] [fail_nth N] [as NAME]',
+    "The device's group joins the container; in an iommufd the device, or one of its PASIDs, goes to the IOAS or page table E.",
   ],
+  [
+    'replace',
+    'replace DEV to E [pasid P] [fail_nth N] [as NAME]',
+    'Moves a device, or one of its PASIDs, to another page table of its iommufd.',
+  ],
+  ['detach', 'detach DEV', "The device's group leaves the container; its context entry is cleared."],
+  ['unbind', 'unbind DEV', 'Takes a device out of its iommufd. To unbind a PASID of a container, submit a nesting_op.'],
   ['reset', 'reset DEV', 'The device is reset and forgets what its own TLB holds.'],
-  ['exit', 'exit', 'The process dies and its file descriptors close, with all that hangs on them.'],
+  [
+    'exit',
+    'exit [PROCESS]',
+    'The process that runs the scenario dies and its file descriptors close; with a name, that process of the machine dies.',
+  ],
   ['for', 'for X in A..B { steps } or for X in [..] { steps }', 'Runs steps once per value; a range is without B.'],
   ['let', 'let NAME = expr', 'Binds a name for the rest of the scenario.'],
   ['note', 'note "text"', 'A remark that stands in the results.'],
@@ -106,8 +132,23 @@ const STEPS: readonly Row[] = [
 ];
 
 const OPTIONS: readonly Row[] = [
-  ['to', 'to IOCTL', 'Names the ioctl, by name or number, instead of the one that the payload kind means.'],
-  ['on', 'on DEV', 'The device whose file descriptor takes the call.'],
+  [
+    'to',
+    'to IOCTL or to CALL',
+    'Names the ioctl, by name or number, instead of the one that the payload kind means; or a call inside the kernel.',
+  ],
+  ['on', 'on DEV', 'The device whose file descriptor takes the ioctl, or that a call inside the kernel is about.'],
+  [
+    'fd',
+    'read fd E into NAME, write fd E from NAME',
+    'A queue by its file descriptor E, which read(2) and write(2) are called on.',
+  ],
+  [
+    'into',
+    'read fd E into NAME [size N]',
+    'The payload or buffer that read(2) fills; its size is how much is asked for.',
+  ],
+  ['from', 'write fd E from NAME [size N]', 'The payload or buffer that write(2) hands over.'],
   [
     'mapped',
     'mapped N',
@@ -128,7 +169,16 @@ const OPTIONS: readonly Row[] = [
     'ats',
     'The device asks its own TLB first and then sends a translation request, instead of the plain address.',
   ],
+  ['read', 'dma read DEV', 'The device reads; the value is the result.'],
+  ['write', 'dma write DEV at A = V', 'The device writes; the page must be writable in both stages.'],
   ['exec', 'dma exec DEV', 'The access fetches instructions, which needs ERE in the PASID entry.'],
+  [
+    'map',
+    'host map gpa A [size N] -> HPA',
+    'The VMM maps guest memory; what was mapped there is unmapped and flushed.',
+  ],
+  ['unmap', 'host unmap gpa A [size N]', 'The VMM takes guest memory from devices; the kernel flushes it.'],
+  ['protect', 'host protect gpa A [size N] perms', 'The VMM changes what devices may do; the kernel flushes it.'],
   ['gpa', 'gpa A', 'A guest-physical address: what the second stage translates.'],
   ['hpa', 'hpa A', 'A host-physical address.'],
   ['user', 'user A', "An address of the calling process's own memory, such as &NAME."],
@@ -139,6 +189,12 @@ const OPTIONS: readonly Row[] = [
   ['in', 'for X in values', 'Stands before the list or range that a loop goes over.'],
   ['for', 'scenario "title" for X in values', 'One run per value, each on a fresh machine.'],
   ['lane', 'lane { steps }', 'One of the racing sequences of parallel; not available yet.'],
+];
+
+/** Options of `attach`, `replace` and `detach`, and of an assertion on what they did. */
+const ATTACHES: readonly Row[] = [
+  ['to', 'to E', 'The id of the page table or IOAS in the iommufd, such as ioas.id or nested.out_hwpt_id.'],
+  ['pasid', 'pasid P', 'The PASID of the device that gets or loses a page table; without it, requests without PASID.'],
 ];
 
 const OUTCOMES: readonly Row[] = [
@@ -164,7 +220,8 @@ const OUTCOMES: readonly Row[] = [
   ['stall', 'stall', 'The access waits for an answer; belongs to another model and is not available yet.'],
   ['event', 'event == [w0, w1]', 'The fault record is exactly this.'],
   ['issued', 'issued == [[w, ..], ..]', 'Exactly these commands went to the hardware; waits are left out.'],
-  ['error', 'error NAME', 'The command failed with this error; belongs to another model and is not available yet.'],
+  ['skipped', 'hidden skipped', 'The call returned 0, and the driver left undone what was asked.'],
+  ['error', 'error NAME', 'The hardware could not read the command and said so: IQE, the invalidation queue error.'],
   ['reason', 'reason ID', 'This check refused, or this rule says why the request was skipped.'],
   ['or', 'A, B or C', 'Accepts either of two groups of outcomes.'],
   ['iotlb', 'hit iotlb', "The IOMMU's own cache of translations answered."],
@@ -178,8 +235,8 @@ const ASSERTIONS: readonly Row[] = [
   ['bound', 'expect bound DEV [pasid P]', 'A page table is bound to the PASID, or the device is attached.'],
   ['unbound', 'expect unbound DEV [pasid P]', 'No page table is bound to the PASID, or the device is not attached.'],
   ['faults', 'expect faults N', 'So many faults were logged so far.'],
-  ['iotlb', 'expect iotlb HWPT == [..]', "The kernel mock's IOTLB words; not available yet."],
-  ['devcache', 'expect devcache DEV == [..]', "The kernel mock's device cache words; not available yet."],
+  ['iotlb', 'expect iotlb HWPT == [..]', "The IOTLB words of a nested page table of the kernel's mock."],
+  ['devcache', 'expect devcache DEV == [..]', "The device cache words of the kernel's mock."],
   ['devtlb', 'expect cached devtlb DEV at A', "Asks for the device's own TLB instead of the IOMMU's."],
 ];
 
@@ -191,10 +248,12 @@ const MACHINE: readonly Row[] = [
   ],
   [
     'iommu',
-    'iommu vtd { NAME = VALUE }',
-    'The IOMMU, iommu0: capability fields over the defaults, or whole registers.',
+    'iommu vtd|smmuv3|selftest { NAME = VALUE }',
+    'The IOMMU, iommu0: its model, and fields of its capability registers over the defaults, or whole registers.',
   ],
   ['vtd', 'iommu vtd', 'Intel VT-d in scalable mode.'],
+  ['smmuv3', 'iommu smmuv3', 'Arm SMMUv3, whose calls are checked; accesses through it are not followed yet.'],
+  ['selftest', 'iommu selftest', "The kernel's own mock of iommufd's tests, which keeps words and translates nothing."],
   [
     'device',
     'device NAME { bdf, sid, pasid, ats, pri, group }',
@@ -205,12 +264,25 @@ const MACHINE: readonly Row[] = [
     'ram GPA size N -> HPA [page 4K|2M|1G]',
     'Guest memory, what backs it, and the leaf size of the second stage that maps it.',
   ],
-  ['iommufd', 'iommufd', 'An iommufd context; not available yet.'],
-  ['process', 'process', 'Another process; not available yet.'],
+  [
+    'iommufd',
+    'iommufd { empty = 1 }',
+    'The iommufd of the process; empty, it begins without an IOAS and without devices.',
+  ],
+  ['process', 'process NAME { pid, mm, ptrace }', 'Another process, which the caller may bind by its pid.'],
   [
     'type',
     'type = VFIO_TYPE1_NESTING_IOMMU',
     'The IOMMU type of the container; only the nesting one takes guest page tables.',
+  ],
+  ['empty', 'empty = 0|1', 'Whether the iommufd begins without an IOAS and without devices bound to it.'],
+  ['pid', 'pid = N', 'The number of the process; without it they count from 1000.'],
+  ['mm', 'mm = 0|1', 'Whether the process has an address space; a kernel thread has none.'],
+  ['ptrace', 'ptrace = 0|1', 'Whether the caller may trace the process, without which it may not bind it.'],
+  [
+    'model',
+    'model = N',
+    'The model in the sysfs description of 2018; files that are not given then have their defaults.',
   ],
   ['cap', 'cap = N', 'The whole capability register; single fields can be set by name instead.'],
   ['ecap', 'ecap = N', 'The whole extended capability register; single fields can be set by name instead.'],
@@ -236,9 +308,14 @@ const EXPRESSIONS: readonly Row[] = [
   ],
   ['offsetof', 'offsetof(struct S, f)', 'Bytes from the start of the struct to the field; f may be a path.'],
   ['offsetofend', 'offsetofend(struct S, f)', 'Bytes from the start of the struct to behind the field.'],
+  ['struct', 'struct S', 'A struct of the generation, by its name in the header.'],
   ['bytes', 'bytes "de ad be ef"', 'Bytes by pairs of hex digits.'],
   ['root', 'TABLE.root', 'The address that a page table was declared at.'],
-  ['iommu0', 'iommu0.NAME', 'The IOMMU: CAP, ECAP, RTADDR or a field of the capability registers.'],
+  [
+    'iommu0',
+    'iommu0.NAME',
+    'The IOMMU: a register, a field of its capability registers, or a file of the sysfs of 2018.',
+  ],
 ];
 
 const rows = (place: KeywordPlace, list: readonly Row[]): KeywordDoc[] =>
@@ -248,6 +325,7 @@ const rows = (place: KeywordPlace, list: readonly Row[]): KeywordDoc[] =>
 export const KEYWORDS: readonly KeywordDoc[] = [
   ...rows('declaration', DECLARATIONS),
   ...rows('step', STEPS),
+  ...rows('attach', ATTACHES),
   ...rows('outcome', OUTCOMES),
   ...rows('assertion', ASSERTIONS),
   ...rows('option', OPTIONS),

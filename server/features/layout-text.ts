@@ -65,7 +65,7 @@ export function layoutOfPayload(
 }
 
 /** The payload that is named at a place, else the innermost one around it, else the one that the step submits. */
-function payloadAround(place: KnownPlace): Declared<Payload> | undefined {
+export function payloadAround(place: KnownPlace): Declared<Payload> | undefined {
   const named = namedPayload(place);
   if (named) return named;
   const inner = place.payloads.at(-1);

@@ -38,3 +38,7 @@ export function lineText({ starts, text }: Lines, line: number): string {
   const start = starts[line - 1] ?? text.length;
   return text.slice(start, starts[line] ?? text.length).replace(/[\r\n]+$/, '');
 }
+
+/** Whether nothing but blanks stands in front of an offset on its line. */
+export const isBlankBefore = (lines: Lines, offset: number): boolean =>
+  lines.text.slice(lines.starts[lineOf(lines, offset) - 1], offset).trim() === '';

@@ -1,4 +1,4 @@
-import type { Resolved, Source } from '../language/resolve.ts';
+import type { Resolved } from '../language/resolve.ts';
 import { boundBy, namesBoundIn } from '../language/scenario-names.ts';
 import {
   type Declaration,
@@ -23,7 +23,7 @@ export interface Location extends Span {
   readonly file: string;
 }
 
-export type NamedKind = 'let' | 'payload' | 'table' | 'result' | 'variable' | 'device' | 'group' | 'file';
+export type NamedKind = 'let' | 'payload' | 'table' | 'result' | 'variable' | 'device' | 'group' | 'process' | 'file';
 
 /** A thing that the author gave a name, with every place that does so. */
 export interface Named {
@@ -70,6 +70,7 @@ class Collector {
   readonly #globals = new Map<string, Building>();
   readonly #devices = new Map<string, Building>();
   readonly #groups = new Map<string, Building>();
+  readonly #processes = new Map<string, Building>();
   /** What each scenario binds, and all that scenarios bind under one name, which payloads may refer to. */
   readonly #locals = new Map<ScenarioDecl, ReadonlyMap<string, Building>>();
   readonly #bound = new Map<string, Building[]>();
@@ -91,7 +92,7 @@ class Collector {
       this.#file = source.file;
       for (const declaration of source.program.declarations) {
         this.#scope = undefined;
-        this.#declaration(declaration, source);
+        this.#declaration(declaration);
       }
     }
     // Payloads may be told of a name before the scenario that binds it.
@@ -112,9 +113,12 @@ class Collector {
         this.#global('table', declaration.name);
         break;
       case 'machine':
-        for (const { word, name } of declaration.items)
-          if (word.text === 'device' && name && !this.#devices.has(name.text))
-            this.#devices.set(name.text, building('device', name.text));
+        for (const { word, name } of declaration.items) {
+          const kind = word.text;
+          const named = kind === 'device' ? this.#devices : kind === 'process' ? this.#processes : undefined;
+          if (named && name && !named.has(name.text))
+            named.set(name.text, building(kind as 'device' | 'process', name.text));
+        }
         break;
       case 'scenario': {
         const variables = new Set<string>();
@@ -138,7 +142,7 @@ class Collector {
     if (text !== '' && !this.#globals.has(text)) this.#globals.set(text, building(kind, text));
   }
 
-  #declaration(declaration: Declaration, source: Source): void {
+  #declaration(declaration: Declaration): void {
     switch (declaration.kind) {
       case 'let':
       case 'pagetable':
@@ -148,8 +152,8 @@ class Collector {
         if (declaration.name) this.#add(declaration.name, this.#globals.get(declaration.name.text), 'declaration');
         break;
       case 'include': {
-        const target = this.#target(source, declaration.path);
-        if (target) {
+        const target = this.#resolved.includes.get(declaration);
+        if (target !== undefined && this.#resolved.sources.some(({ file }) => file === target)) {
           const named = { ...building('file', target), declarations: [{ file: target, start: 0, end: 0 }] };
           this.#add(declaration.pathSpan, named, 'read');
         }
@@ -169,6 +173,8 @@ class Collector {
     for (const item of machine.items) {
       if (item.word.text === 'device' && item.name)
         this.#add(item.name, this.#devices.get(item.name.text), 'declaration');
+      if (item.word.text === 'process' && item.name)
+        this.#add(item.name, this.#processes.get(item.name.text), 'declaration');
       for (const { key, value } of item.settings) {
         if (key.text === 'group' && value.kind === 'name') this.#group(value.name, value);
         else visitExpr(value, this.#visitor);
@@ -273,6 +279,7 @@ class Collector {
         break;
     }
     if ('device' in step && step.device) this.#device(step.device);
+    if ('process' in step && step.process) this.#add(step.process, this.#processes.get(step.process.text));
     for (const group of step.expect?.groups ?? []) for (const outcome of group) this.#outcome(step, outcome);
   }
 
@@ -310,17 +317,6 @@ class Collector {
     if (role === 'declaration') for (const each of named) each.declarations.push(place);
     this.#found.push({ ...place, role, named });
   }
-
-  /** The file that an include names. Paths are opaque here, so it is found among those that were read. */
-  #target({ file }: Source, path: string): string | undefined {
-    const others = this.#resolved.sources.map((source) => source.file).filter((name) => name !== file);
-    const joined = normal(`${file.slice(0, Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1)}${path}`);
-    const tail = normal(path).replace(/^(?:\.\.?\/)+/, '');
-    return (
-      others.find((name) => normal(name) === joined || name === path) ??
-      (tail === '' ? undefined : others.find((name) => normal(name).endsWith(`/${tail}`)))
-    );
-  }
 }
 
 const building = (kind: NamedKind, name: string): Building => ({ kind, name, declarations: [] });
@@ -347,22 +343,3 @@ function collectVariables(scenario: ScenarioDecl, names: Set<string>): void {
 /** `G = page`: the value is no name of the author. */
 const isWordOfHardware = ({ path, value }: FieldInit): boolean =>
   path.length === 1 && path[0]!.text === 'G' && value?.kind === 'name';
-
-/** A path without `.` and `..`, with slashes, for comparison only. */
-function normal(path: string): string {
-  const parts: string[] = [];
-  for (const part of decoded(path).replaceAll('\\', '/').split('/')) {
-    if (part === '.') continue;
-    if (part === '..' && parts.length > 0 && parts.at(-1) !== '..' && parts.at(-1) !== '') parts.pop();
-    else parts.push(part);
-  }
-  return parts.join('/');
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
-}

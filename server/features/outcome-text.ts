@@ -56,8 +56,8 @@ function hiddenText(detail: Detail): string {
 }
 
 /** The field that decided and what it held, without the members around it; else the check. */
-function refusalText({ refusal, reason }: Detail): string {
-  if (!refusal) return reason ?? '';
+function refusalText({ refusal, reason, notes }: Detail): string {
+  if (!refusal) return reason ?? notes?.join('; ') ?? '';
   const { check, path, found, wanted, injected } = refusal;
   if (injected) return `injected failure in ${check.at}`;
   const field = path?.split('.').at(-1);
@@ -66,13 +66,13 @@ function refusalText({ refusal, reason }: Detail): string {
 }
 
 function okText(detail: Detail): string {
-  const { returns, value, issued, notes } = detail;
+  const { returns, value, issued, issuedText, notes } = detail;
   const parts = [
     ...(value === undefined ? [] : [hexGrouped(value)]),
     ...(returns === undefined || returns === 0n ? [] : [`returned ${hexGrouped(BigInt.asUintN(64, returns))}`]),
     ...(issued === undefined
       ? []
-      : [issued.length === 1 ? describeCommand(issued[0]!) : count(issued.length, 'command')]),
+      : [issued.length === 1 ? (issuedText?.[0] ?? describeCommand(issued[0]!)) : count(issued.length, 'command')]),
     ...(notes ?? []),
   ];
   return parts.length === 0

@@ -1,20 +1,16 @@
 import {
-  CHECKS,
   type Check,
-  type Constant,
+  type CheckTable,
+  checksOf,
+  checkTablesOf,
   ERRNO,
   type Errno,
   type Evidence,
-  type Field,
   FORMATS,
-  GENERATIONS,
-  type Generation,
   hex,
-  hexGrouped,
-  KNOWN_GENERATION_IDS,
   MODELS,
-  SKIPS,
-  type Struct,
+  RUNNABLE_GENERATION_IDS,
+  type Skip,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
 import type { BitField } from '../../engine/models/vtd/bit-layout.ts';
@@ -24,29 +20,17 @@ import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
 import { type AtsAnswer, FAULTS } from '../../engine/models/vtd/faults.ts';
 import { RULES } from '../language/rules/index.ts';
 import type { Rule } from '../language/rules/rule.ts';
+import { anchor, code, link, type Section, table } from './reference-markdown.ts';
+import { uapiSections } from './reference-uapi.ts';
 
 /** The whole of REFERENCE.md, made from the tables that engine and server work with. */
 export function referenceMarkdown(): string {
-  const sections = [
-    rules(),
-    ...GENERATIONS.map(generationSection),
-    checks(),
-    errnos(),
-    formats(),
-    faults(),
-    capabilities(),
-    commands(),
-  ];
+  const sections = [rules(), ...uapiSections(), checks(), errnos(), formats(), faults(), capabilities(), commands()];
   const contents = sections.map(({ title }) => `- [${title}](#${anchor(title)})`).join('\n');
   const intro =
     'Everything that the tables of this tool know: what a rule means, what a struct looks like, in which order a kernel checks what, and where each fact comes from. `vsva reference --write REFERENCE.md` makes this page; the tables are the place to change it.';
   const body = sections.map(({ title, text }) => `## ${title}\n\n${text}`);
   return `${['# Reference', intro, contents, EVIDENCE, ...body].join('\n\n')}\n`;
-}
-
-interface Section {
-  readonly title: string;
-  readonly text: string;
 }
 
 const EVIDENCE_MEANS: Readonly<Record<Evidence, string>> = {
@@ -85,141 +69,55 @@ function ruleText(rule: Rule): string {
 
 const fence = (code: string): string => `\`\`\`vsva\n${code}\n\`\`\``;
 
-// Generations
-
-function generationSection(generation: Generation): Section {
-  const { id, title, doc, model, structs, ioctls, kinds, quirks } = generation;
-  const text = [
-    `${title}. ${doc} The default machine has the model \`${model}\`.`,
-    `### Quirks of ${id}`,
-    `A quirk is written \`uapi ${id} { NAME = off }\`.`,
-    table(
-      ['quirk', 'default', 'what it does', 'evidence'],
-      [...quirks.values()].map((q) => [code(q.name), q.on ? 'on' : 'off', q.doc, q.evidence]),
-    ),
-    `### Payload kinds of ${id}`,
-    table(
-      ['kind', 'struct', 'submitted by'],
-      [...kinds.values()].map((k) => [code(k.kind), structLink(k.struct), k.ioctl ? code(k.ioctl) : 'embedded only']),
-    ),
-    `### Ioctls of ${id}`,
-    table(
-      ['ioctl', 'number', 'argument', 'what it does', 'source'],
-      [...ioctls.values()].map((i) => [
-        code(i.name),
-        hex(i.number),
-        i.struct ? structLink(i.struct) : 'a number or nothing',
-        i.doc,
-        i.source,
-      ]),
-    ),
-    `### Structs of ${id}`,
-    ...[...structs.values()].map((struct) => structText(struct, generation)),
-    `### Constants of ${id}`,
-    ...groups([...generation.constants.values()]).map(constantsText),
-  ];
-  return { title: id, text: text.join('\n\n') };
-}
-
-function structText(struct: Struct, generation: Generation): string {
-  const rows = [...rowsOf(struct, 0, '')].map(({ field, offset, path }) => [
-    `${offset}`,
-    `${field.size}`,
-    code(field.type),
-    code(path),
-    meaning(field, generation),
-  ]);
-  return [
-    `#### struct ${struct.name}`,
-    `${struct.doc} ${struct.size} bytes, ${struct.source}.`,
-    table(['offset', 'size', 'type', 'field', 'meaning'], rows),
-  ].join('\n\n');
-}
-
-/** Members of what is defined in place follow it; named structs have a table of their own. */
-function* rowsOf(
-  struct: Struct,
-  base: number,
-  prefix: string,
-): Generator<{ field: Field; offset: number; path: string }> {
-  for (const field of struct.fields) {
-    const path = prefix + field.name;
-    const offset = base + field.offset;
-    yield { field, offset, path };
-    if (field.struct && field.inline) yield* rowsOf(field.struct, offset, `${path}.`);
-  }
-}
-
-function meaning(field: Field, { constants }: Generation): string {
-  const value = (name: string): string => `${code(name)} (${number(constants.get(name)?.value ?? 0n)})`;
-  const facts = [
-    field.doc,
-    field.flags && `Bits: ${field.flags.map(value).join(', ')}.`,
-    field.oneOf && `One of: ${field.oneOf.map(value).join(', ')}.`,
-    field.selector &&
-      `${code(field.selector.field)} chooses: ${Object.entries(field.selector.members)
-        .map(([constant, member]) => `${code(constant)} ${code(member)}`)
-        .join(', ')}.`,
-    field.space && `Address space: ${field.space === 'user' ? 'the caller' : field.space}.`,
-    field.aligned && `Aligned to ${field.aligned}.`,
-    field.unit && `In ${field.unit}.`,
-    field.out && 'Written by the kernel.',
-  ];
-  return facts.filter(Boolean).join(' ');
-}
-
-function groups(constants: readonly Constant[]): (readonly [Constant, ...Constant[]])[] {
-  const byGroup = new Map<string, [Constant, ...Constant[]]>();
-  for (const constant of constants) {
-    const group = byGroup.get(constant.group);
-    if (group) group.push(constant);
-    else byGroup.set(constant.group, [constant]);
-  }
-  return [...byGroup.values()];
-}
-
-function constantsText(constants: readonly [Constant, ...Constant[]]): string {
-  const sources = [...new Set(constants.map((c) => c.source))];
-  const rows = constants.map((c) => [code(c.name), number(c.value), c.doc]);
-  return [
-    `#### ${constants[0].group}`,
-    `From ${sources.join('; ')}.`,
-    table(['constant', 'value', 'meaning'], rows),
-  ].join('\n\n');
-}
-
 // Kernel
 
+/** The rule that predicts a check: of the same id, or one that says so. */
+const ruleOf = (check: Check | Skip): Rule | undefined =>
+  RULES.find((rule) => rule.id === check.id) ?? RULES.find((rule) => rule.checks?.includes(check));
+
+const idCell = (check: Check | Skip): string => {
+  const rule = ruleOf(check);
+  if (!rule) return check.id;
+  return rule.id === check.id ? link(rule.id) : `${check.id} (${link(rule.id)})`;
+};
+
+/** Generations whose kernels check the same stand together. */
 function checks(): Section {
-  const ids = new Set(RULES.map((rule) => rule.id));
+  const parts = new Map<string, { readonly table: CheckTable; readonly ids: string[] }>();
+  for (const id of RUNNABLE_GENERATION_IDS)
+    for (const part of checkTablesOf(id)) {
+      const key = [part.of, ...[...part.checks, ...part.skips].map((c) => `${c.id} ${c.doc} ${c.source}`)].join('\n');
+      const known = parts.get(key);
+      if (known) known.ids.push(id);
+      else parts.set(key, { table: part, ids: [id] });
+    }
+  const text = [
+    'The checks of each generation, in the order in which the kernel meets them within each call. `expect reason ID` names the one that refused. In brackets stands the rule that predicts a check, where it has another name.',
+    ...[...parts.values()].flatMap(({ table: part, ids }) => checkTexts(part, ids)),
+  ];
+  return { title: 'Kernel checks', text: text.join('\n\n') };
+}
+
+function checkTexts({ of, checks: all, skips }: CheckTable, ids: readonly string[]): string[] {
   const row = (check: Check): string[] => [
-    ids.has(check.id) ? link(check.id) : check.id,
+    idCell(check),
     check.errno,
     code(check.at),
     check.doc,
     `${check.evidence}: ${check.source}`,
   ];
-  const skips = Object.values(SKIPS).map((skip) => [
-    ids.has(skip.id) ? link(skip.id) : skip.id,
-    skip.doc,
-    `${skip.evidence}: ${skip.source}`,
-  ]);
-  const text = [
-    `The checks of ${GENERATIONS.map((g) => g.id).join(', ')}, in the order in which the kernel meets them within each call. \`expect reason ID\` names the one that refused.`,
-    table(['check', 'errno', 'function', 'condition', 'evidence'], Object.values(CHECKS).map(row)),
-    'What the driver leaves undone while the call returns 0 (`expect hidden`):',
-    table(['id', 'what happens', 'evidence'], skips),
+  const skipRow = (skip: Skip): string[] => [idCell(skip), skip.doc, `${skip.evidence}: ${skip.source}`];
+  const head = ['check', 'errno', 'function', 'condition', 'evidence'];
+  return [
+    `### Checks of ${of} in ${ids.join(', ')}`,
+    ...(all.length > 0 ? [table(head, [...new Set(all)].map(row))] : []),
+    ...(skips.length > 0
+      ? [
+          'What is left undone while the call returns 0 (`expect hidden`):',
+          table(['id', 'what happens', 'evidence'], skips.map(skipRow)),
+        ]
+      : []),
   ];
-  const planned = [...KNOWN_GENERATION_IDS].filter(([id]) => !GENERATIONS.some((g) => g.id === id));
-  if (planned.length > 0)
-    text.push(
-      'Generations that the language names and this version does not run yet:',
-      table(
-        ['generation', 'what it is'],
-        planned.map(([id, title]) => [code(id), title]),
-      ),
-    );
-  return { title: 'Kernel checks', text: text.join('\n\n') };
 }
 
 function errnos(): Section {
@@ -235,7 +133,7 @@ function errnos(): Section {
 const checkedBy = (errno: Errno): string =>
   [
     ...new Set(
-      Object.values(CHECKS)
+      RUNNABLE_GENERATION_IDS.flatMap((id) => checksOf(id))
         .filter((check) => check.errno === errno)
         .map((check) => check.id),
     ),
@@ -319,23 +217,3 @@ const bits = ({ lo, width, rest }: BitField): string =>
   [{ lo, width }, ...(rest ? [rest] : [])]
     .map((part) => (part.width === 1 ? `${part.lo}` : `${part.lo + part.width - 1}:${part.lo}`))
     .join(' and ');
-
-// Markdown
-
-const code = (text: string): string => `\`${text}\``;
-const link = (id: string): string => `[${id}](#${anchor(id)})`;
-const structLink = (name: string): string => `[${name}](#struct-${anchor(name)})`;
-const number = (value: bigint): string => (value < 10n ? `${value}` : hexGrouped(value));
-
-/** The anchor that GitHub and VS Code give a heading. */
-const anchor = (title: string): string =>
-  title
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-    .replace(/\s/g, '-');
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}

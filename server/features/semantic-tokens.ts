@@ -1,4 +1,5 @@
 import { isErrno } from '../../engine/index.ts';
+import { sysfsProperty } from '../../engine/models/sysfs.ts';
 import type { Resolved } from '../language/resolve.ts';
 import { scan, T } from '../language/scanner.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type Span,
   type Step,
   visit,
+  visitExpr,
 } from '../language/syntax.ts';
 import { KEYWORD_DOCS } from './keyword-docs.ts';
 import { type NamedKind, occurrencesOf } from './names-at.ts';
@@ -76,6 +78,7 @@ const TYPE_OF: Readonly<Record<NamedKind, SemanticType>> = {
   table: 'variable',
   device: 'variable',
   group: 'variable',
+  process: 'variable',
   result: 'parameter',
   variable: 'parameter',
   file: 'string',
@@ -104,7 +107,7 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
     switch (node.kind) {
       case 'name':
         if (generation?.constants.has(node.name) || isErrno(node.name)) claim(node, 'enumMember', READONLY);
-        else if (generation?.ioctls.has(node.name)) claim(node, 'function');
+        else if (generation?.ioctls.has(node.name) || generation?.calls.has(node.name)) claim(node, 'function');
         break;
       case 'member':
         claim(node.object, 'variable');
@@ -115,6 +118,9 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
         break;
       case 'sizeof':
         claim(node.struct, 'type');
+        break;
+      case 'cast':
+        claim(node.type, 'type');
         break;
       case 'offsetof':
         claim(node.struct, 'type');
@@ -142,7 +148,12 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
   const machineItem = ({ word, name, settings }: MachineItem): void => {
     claim(word, 'keyword');
     claim(name, word.text === 'iommu' ? 'type' : 'variable');
-    for (const { key } of settings) claim(key, 'property');
+    for (const { key, value } of settings) {
+      claim(key, 'property');
+      // Words of a sysfs file, `access+dirty`, are values and no names.
+      if (word.text === 'iommu' && sysfsProperty(key.text)?.words)
+        visitExpr(value, { expr: (node) => node.kind === 'name' && claim(node, 'enumMember') });
+    }
   };
   const step = (node: Step): void => {
     if (node.kind === 'invalidate') {

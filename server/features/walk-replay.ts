@@ -1,35 +1,18 @@
 import {
-  describeEntry,
-  evaluate,
-  type Format,
   type Happened,
   hexGrouped,
-  integer,
-  isNoValue,
-  judge,
+  runScenario,
   type ScenarioFile,
   sizeText,
-  type Value,
   type Variant,
   variantsOf,
+  whyNotRunnable,
 } from '../../engine/index.ts';
-import {
-  Access,
-  type BitLayout,
-  CONTEXT_ENTRY,
-  decode,
-  explain,
-  Kind,
-  PASID_DIRECTORY_ENTRY,
-  PASID_ENTRY,
-  Request,
-  ROOT_ENTRY,
-  type VtdUnit,
-  type WalkStep,
-} from '../../engine/models/vtd/index.ts';
-import { Session } from '../../engine/scenario/session.ts';
+import { Access, explain, Kind, Request, type VtdUnit } from '../../engine/models/vtd/index.ts';
+import type { Session } from '../../engine/scenario/session.ts';
 import { runStep } from '../../engine/scenario/steps.ts';
-import type { DmaStep, LoopValues, ScenarioDecl, Step } from '../language/syntax.ts';
+import type { DmaStep, ScenarioDecl, Step } from '../language/syntax.ts';
+import { type EntryText, entryText } from './walk-entries.ts';
 
 /** Steps that may run before the one that is asked for; beyond it a replay would keep the editor waiting. */
 const MAX_STEPS = 20_000;
@@ -38,24 +21,6 @@ const MAX_VARIANTS = 50;
 /** Pieces of an access that crosses pages. */
 const MAX_PIECES = 4;
 const PAGE = 0x1000n;
-
-/** A field of an entry as it is shown: `AW=2 (48-bit)`. */
-export interface EntryText {
-  readonly kind: WalkStep['what'];
-  /** The specification's name of the entry. */
-  readonly name: string;
-  /** HPA of the entry. */
-  readonly address: bigint;
-  readonly value: bigint;
-  /** First stage: GPA of the entry under nesting. Second stage: the GPA that is translated. */
-  readonly gpa: bigint | undefined;
-  /** What it does: `names a table`, `maps a page`, `not present`. */
-  readonly role: 'table' | 'page' | 'absent' | 'config';
-  /** Flags that are set, or the fields of a configuration entry that are not 0. */
-  readonly flags: readonly string[];
-  /** Reserved bits that are set, which stop a walk. */
-  readonly reserved: bigint;
-}
 
 /** What a cache held of an access before it happened. */
 export interface CacheText {
@@ -96,6 +61,11 @@ export interface WalkChoice {
   readonly run?: number;
 }
 
+/** Why there is no walk. */
+interface Trouble {
+  readonly problem: string;
+}
+
 /** Steps whose access can be walked. */
 export const hasAccess = (step: Step): boolean =>
   step.kind === 'dma' || (step.kind === 'assert' && step.assertion.kind === 'cached');
@@ -109,7 +79,9 @@ export function replayAccess(
   scenario: ScenarioDecl,
   step: Step,
   choice: WalkChoice = {},
-): AccessWalk | { readonly problem: string } {
+): AccessWalk | Trouble {
+  const unavailable = whyNotRunnable(file.generation.id, file.machine.model);
+  if (unavailable !== undefined) return { problem: unavailable };
   const variants = variantsOf(file, scenario);
   if ('problem' in variants) return variants;
   const chosen = variants.filter(
@@ -121,113 +93,49 @@ export function replayAccess(
   const repeats = chosen.length > 1 || !scenario.steps.includes(step);
   if (choice.run === undefined && repeats) {
     for (const candidate of chosen.slice(0, MAX_VARIANTS)) {
-      const failed = new Replay(file, candidate, step).firstFailure();
+      const failed = firstFailure(file, candidate, step);
       if (failed === undefined) continue;
       [variant, run] = [candidate, failed];
       break;
     }
   }
-  return new Replay(file, variant, step).walk(run);
+  return walkBefore(file, variant, step, run);
 }
 
-type Visit = (step: Step, run: number) => boolean;
+/** The run of a step that first failed, as far as the budget reaches. */
+function firstFailure(file: ScenarioFile, variant: Variant, step: Step): number | undefined {
+  const { steps } = runScenario(file, variant, { budget: MAX_STEPS, keep: MAX_STEPS });
+  return steps.find((s) => s.step === step && s.status === 'failed')?.run;
+}
 
-/** Runs the steps of a scenario on a machine of its own until it is told to stop. */
-class Replay {
+/** Runs a scenario until the step begins for the wanted time, and walks its access then. */
+function walkBefore(file: ScenarioFile, variant: Variant, target: Step, wanted: number): AccessWalk | Trouble {
+  let found: AccessWalk | Trouble | undefined;
+  const { stepsRun } = runScenario(file, variant, {
+    budget: MAX_STEPS,
+    keep: 0,
+    beforeStep: (step, run, session) => {
+      if (step !== target || run !== wanted) return undefined;
+      found = new Capture(session, variant.name).access(step, run);
+      return 'stop';
+    },
+  });
+  if (found) return found;
+  if (MAX_STEPS <= stepsRun) return { problem: `more than ${MAX_STEPS} steps run before this one` };
+  return { problem: `the step does not run${wanted > 1 ? ` ${wanted} times` : ' in this scenario'}` };
+}
+
+/** What an access is about to meet, taken from a running scenario. */
+class Capture {
   readonly #session: Session;
-  readonly #variant: Variant;
-  readonly #target: Step;
-  readonly #runs = new Map<Step, number>();
-  #ran = 0;
+  readonly #scenario: string;
 
-  constructor(file: ScenarioFile, variant: Variant, target: Step) {
-    this.#session = new Session(file);
-    this.#variant = variant;
-    this.#target = target;
-    const { scenario, value } = variant;
-    if (scenario.loop && value !== undefined) this.#session.names.locals.set(scenario.loop.name.text, { value });
+  constructor(session: Session, scenario: string) {
+    this.#session = session;
+    this.#scenario = scenario;
   }
 
-  /** The run of the step that first failed, as far as the budget reaches. */
-  firstFailure(): number | undefined {
-    let found: number | undefined;
-    this.#all((step, run) => {
-      const happened = runStep(this.#session, step);
-      if (step !== this.#target) return true;
-      const { names } = this.#session;
-      if (judge(step.expect, happened, names.scope(), this.#session.fieldScope()).passed) return true;
-      found = run;
-      return false;
-    });
-    return found;
-  }
-
-  walk(wanted: number): AccessWalk | { readonly problem: string } {
-    let found: AccessWalk | { readonly problem: string } | undefined;
-    const end = this.#all((step, run) => {
-      if (step === this.#target && run === wanted) {
-        found = this.#capture(step, run);
-        return false;
-      }
-      runStep(this.#session, step);
-      return true;
-    });
-    if (found) return found;
-    return { problem: end ?? `the step does not run${wanted > 1 ? ` ${wanted} times` : ' in this scenario'}` };
-  }
-
-  #all(visit: Visit): string | undefined {
-    const { machine } = this.#session;
-    const end = this.#steps(this.#variant.scenario.steps, visit);
-    machine.scrap();
-    return end === true ? undefined : end;
-  }
-
-  /** Why no further step runs: true when the visitor has seen enough, else a reason; undefined to go on. */
-  #steps(steps: readonly Step[], visit: Visit): true | string | undefined {
-    for (const step of steps) {
-      if (MAX_STEPS <= this.#ran) return `more than ${MAX_STEPS} steps run before this one`;
-      const end = step.kind === 'for' ? this.#loop(step, visit) : this.#step(step, visit);
-      if (end !== undefined) return end;
-    }
-    return undefined;
-  }
-
-  #step(step: Step, visit: Visit): true | undefined {
-    this.#ran++;
-    const run = (this.#runs.get(step) ?? 0) + 1;
-    this.#runs.set(step, run);
-    this.#session.beginStep({ step, run });
-    return visit(step, run) ? undefined : true;
-  }
-
-  #loop(step: Extract<Step, { kind: 'for' }>, visit: Visit): true | string | undefined {
-    const { locals } = this.#session.names;
-    const outer = locals.get(step.name.text);
-    for (const value of this.#values(step.values)) {
-      if (MAX_STEPS <= this.#ran++) return `more than ${MAX_STEPS} steps run before this one`;
-      locals.set(step.name.text, { value });
-      const end = this.#steps(step.steps, visit);
-      if (end !== undefined) return end;
-    }
-    if (outer) locals.set(step.name.text, outer);
-    else locals.delete(step.name.text);
-    return undefined;
-  }
-
-  *#values(values: LoopValues): Generator<Value> {
-    const scope = this.#session.names.scope();
-    if ('list' in values) {
-      const list = evaluate(values.list, scope);
-      if (Array.isArray(list)) yield* list as readonly Value[];
-      return;
-    }
-    const [from, to] = [integer(values.from, scope), integer(values.to, scope)];
-    if (isNoValue(from) || isNoValue(to)) return;
-    for (let value = from; value < to; value++) yield value;
-  }
-
-  #capture(step: Step, run: number): AccessWalk | { readonly problem: string } {
+  access(step: Step, run: number): AccessWalk | Trouble {
     const asked = accessOf(step);
     if (!asked) return { problem: 'the step makes no access of a device' };
     const { machine } = this.#session;
@@ -250,7 +158,7 @@ class Replay {
       return this.#piece(request, device.ats);
     });
     return {
-      scenario: this.#variant.name,
+      scenario: this.#scenario,
       step,
       run,
       access: asked.access,
@@ -339,50 +247,3 @@ function usedPasid(unit: VtdUnit, request: Request): number {
 
 const pageText = ({ page, size, hpa }: { page: bigint; size: bigint; hpa: bigint }): string =>
   `${hexGrouped(page)} (${sizeText(size)}) to ${hexGrouped(hpa & ~(size - 1n))}`;
-
-const LAYOUTS: Readonly<Record<string, BitLayout>> = {
-  root: ROOT_ENTRY,
-  context: CONTEXT_ENTRY,
-  pde: PASID_DIRECTORY_ENTRY,
-  pasid: PASID_ENTRY,
-};
-const CONFIG_NAMES: Readonly<Record<string, string>> = {
-  root: 'root entry',
-  context: 'context entry',
-  pde: 'PASID directory entry',
-  pasid: 'PASID entry',
-};
-
-function entryText(step: WalkStep, format: Format | null): EntryText {
-  const { what, level, address, value, gpa } = step;
-  const layout = LAYOUTS[what];
-  if (layout) {
-    const flags = configFields(layout, step);
-    return { kind: what, name: CONFIG_NAMES[what]!, address, value, gpa, role: 'config', flags, reserved: 0n };
-  }
-  const entry = format ? describeEntry(format, level, value) : undefined;
-  return {
-    kind: what,
-    name: entry?.name ?? `level ${level}`,
-    address,
-    value,
-    gpa,
-    role: !entry?.present ? 'absent' : entry.leaf ? 'page' : 'table',
-    flags: entry?.flags ?? [],
-    reserved: entry?.reserved ?? 0n,
-  };
-}
-
-/** The fields that are not 0; of an entry that is not present just that. */
-function configFields(layout: BitLayout, { what, qwords, address }: WalkStep): string[] {
-  // A walk reads one half of a root entry: the upper one has the fields of the same place with other names.
-  const upper = what === 'root' && (address & 8n) !== 0n;
-  const values = decode(layout, upper ? [0n, ...qwords] : qwords);
-  const shown = layout.fields.filter(({ name }) => values[name] !== 0n);
-  if (!shown.some(({ name }) => name === 'P' || name === 'LP' || name === 'UP')) return ['not present'];
-  return shown.map(({ name, addressLg2, values: named }) => {
-    const value = values[name]!;
-    const word = Object.entries(named ?? {}).find(([, v]) => v === value)?.[0];
-    return `${name}=${addressLg2 ? hexGrouped(value) : value}${word ? ` (${word})` : ''}`;
-  });
-}

@@ -5,14 +5,8 @@ import type { ScenarioDecl, Span, Step } from '../language/syntax.ts';
 import { MAIL_WIDTH, wrap } from './layout-text.ts';
 import { indexLines, type Lines, lineOf } from './lines.ts';
 import { outcomeText } from './outcome-text.ts';
-import {
-  type AccessWalk,
-  type EntryText,
-  hasAccess,
-  type PieceWalk,
-  replayAccess,
-  type WalkChoice,
-} from './walk-replay.ts';
+import type { EntryText } from './walk-entries.ts';
+import { type AccessWalk, hasAccess, type PieceWalk, replayAccess, type WalkChoice } from './walk-replay.ts';
 
 export type TextOrProblem = { readonly title: string; readonly text: string } | { readonly problem: string };
 

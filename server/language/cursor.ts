@@ -93,7 +93,22 @@ export class Cursor {
   get continues(): boolean {
     const { pos } = this;
     if (this.fresh[pos] === 0 || pos === this.first) return true;
-    return this.kinds[pos] !== T.End && (this.brackets > 0 || CARRIES[this.kinds[pos - 1]!] === 1);
+    if (this.kinds[pos] === T.End || this.isHead(pos)) return false;
+    return this.brackets > 0 || CARRIES[this.kinds[pos - 1]!] === 1;
+  }
+  /**
+   * Whether a line begins with a reserved word in its meaning, and so with a declaration: not as a field name, nor `let`,
+   * which is a step too. No statement goes on there, whatever it still lacks.
+   */
+  isHead(pos: number): boolean {
+    const { kinds, fresh } = this;
+    if (fresh[pos] === 0 || kinds[pos] !== T.Word) return false;
+    const next = fresh[pos + 1] === 1 ? T.End : kinds[pos + 1]!;
+    if (next !== T.Word && next !== T.String && next !== T.OpenString && next !== T.LBrace) return false;
+    const word = this.word(pos);
+    if (!reserved.has(word) || word === 'let') return false;
+    if (next === T.LBrace) return word === 'machine';
+    return word !== 'struct' || kinds[pos + 3] === T.LBrace || kinds[pos + 3] === T.Assign;
   }
   /** Whether the statement goes on with a token of this kind. */
   sees(kind: number): boolean {

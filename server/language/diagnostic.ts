@@ -21,6 +21,8 @@ export interface Diagnostic extends Span {
   /** Where the kernel decides: `iommu_check_bind_data (source: Linux 5.10.223)`. */
   readonly decidedAt?: string;
   readonly related?: readonly Related[];
+  /** What was probably meant: the text to write in the span's place. */
+  readonly fix?: string;
   /** Anchor of the rule in REFERENCE.md. */
   readonly link?: string;
 }

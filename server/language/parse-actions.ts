@@ -76,7 +76,11 @@ export const ACTIONS: Readonly<Record<ActionWord, Action>> = {
   detach: lifecycle('detach'),
   unbind: lifecycle('unbind'),
   reset: lifecycle('reset'),
-  exit: (_, start) => ({ kind: 'exit', head: NOWHERE, start, end: 0 }),
+  exit(p, start) {
+    const named = p.sees(T.Word) && p.word() !== 'expect';
+    const process = named ? { process: p.name('the name of a process') } : {};
+    return { kind: 'exit', ...process, head: NOWHERE, start, end: 0 };
+  },
 };
 
 /** What each option reads, and the property of its step that keeps it. */

@@ -1,4 +1,5 @@
 import type { BinaryOp, Expr, UnaryExpr } from '../../engine/scenario/expr.ts';
+import { type CType, cType } from './c-types.ts';
 import type { Cursor } from './cursor.ts';
 import { reserved } from './cursor.ts';
 import { readBytes, readInt, readString } from './literals.ts';
@@ -206,12 +207,43 @@ export function parseBytes(p: Cursor, start: number): Expr {
 
 function parseParenthesised(p: Cursor): Expr {
   if (!p.enter()) return missingExpr(p.gap);
+  const cast = castAt(p);
+  if (cast) {
+    const { start } = p;
+    p.pos = cast.end;
+    const operand = parseOperand(p);
+    p.leave();
+    p.height++;
+    const type = { text: p.word(cast.word), start: p.starts[cast.word]!, end: p.ends[cast.word]! };
+    return { kind: 'cast', type, ...cast.type, operand, start, end: p.prevEnd };
+  }
   const saved = p.openBracket();
   const expr = parseExpr(p);
   p.expect(T.RParen, '`)`');
   p.closeBracket(saved);
   p.leave();
   return expr;
+}
+
+/** Tokens of a type in a cast; more make no type. */
+const MAX_TYPE = 8;
+
+/** What begins the operand of a cast. */
+const CASTABLE: ReadonlySet<number> = new Set([T.Number, T.Word, T.And, T.LParen, T.Minus, T.Tilde, T.Not, T.Plus]);
+
+/** The cast that the `(` here opens, with the last word of its type and the token behind its `)`: a C type, then an operand. */
+function castAt(p: Cursor): { readonly type: CType; readonly word: number; readonly end: number } | undefined {
+  const { kinds, fresh, pos } = p;
+  const words: string[] = [];
+  let at = pos + 1;
+  while (kinds[at] === T.Word && words.length < MAX_TYPE) words.push(p.word(at++));
+  const stars = at;
+  while (kinds[at] === T.Star && at - stars < MAX_TYPE) at++;
+  if (words.length === 0 || kinds[at] !== T.RParen) return undefined;
+  const end = at + 1;
+  if (!CASTABLE.has(kinds[end]!) || (fresh[end] === 1 && p.brackets === 0)) return undefined;
+  const type = cType(words, stars < at);
+  return type && { type, word: stars - 1, end };
 }
 
 function parseList(p: Cursor): Expr {

@@ -35,9 +35,9 @@ function parsePayload(p: Cursor, named: boolean): Draft<Payload> {
   } else {
     readBase(p, payload);
     if (word.text === 'array') {
-      const elements: (readonly FieldInit[])[] = [];
-      payload.elements = elements;
+      const elements: Element[] = [];
       payload.body = parseBlock(p, ELEMENT, elements);
+      payload.elements = inPlace(p, elements);
     } else if (payload.base && !(named ? p.is(T.LBrace) : p.sees(T.LBrace))) {
       payload.body = { start: p.prevEnd, end: p.prevEnd };
     } else payload.body = parseFields(p, fields);
@@ -72,22 +72,56 @@ function readRaw(p: Cursor, payload: Draft<Payload>): void {
 }
 
 const FIELD: BlockShape<FieldInit> = { item: parseField, noun: 'field', endsAtStep: true };
-const ELEMENT: BlockShape<readonly FieldInit[]> = { item: parseElement, noun: 'element', endsAtStep: true };
+const ELEMENT: BlockShape<Element> = { item: parseElement, noun: 'element', endsAtStep: true };
 
 /** `{ field = value, .. }`. */
 export const parseFields = (p: Cursor, fields: FieldInit[]): Span => parseBlock(p, FIELD, fields);
 
-function parseElement(p: Cursor): readonly FieldInit[] {
+/** An element of an `array`, with the place that C's `[N] =` gives it. */
+interface Element {
+  readonly fields: readonly FieldInit[];
+  readonly place?: Expr | undefined;
+}
+
+function parseElement(p: Cursor): Element {
+  const place = p.is(T.LBracket) ? parsePlace(p) : undefined;
   const fields: FieldInit[] = [];
   parseFields(p, fields);
-  return fields;
+  return { fields, place };
+}
+
+/** `[N] =`, with the cursor on the bracket. */
+function parsePlace(p: Cursor): Expr {
+  const saved = p.openBracket();
+  const place = parseExpr(p);
+  p.expect(T.RBracket, '`]`');
+  p.closeBracket(saved);
+  p.expect(T.Assign, '`=`');
+  return place;
+}
+
+/** Elements that an `array` may leave out in front of a `[N] =`; more of them are a slip. */
+const MAX_ELEMENTS = 4096;
+
+/** Elements where they belong. Their number makes the size of the array, so a place is a plain number. */
+function inPlace(p: Cursor, elements: readonly Element[]): (readonly FieldInit[])[] {
+  const placed: (readonly FieldInit[])[] = [];
+  let at = 0;
+  for (const { fields, place } of elements) {
+    if (place?.kind === 'int' && place.value < BigInt(MAX_ELEMENTS)) at = Number(place.value);
+    else if (place)
+      p.note('bad-place', `the place of an element is a number below ${MAX_ELEMENTS}`, place.start, place.end);
+    while (placed.length < at) placed.push([]);
+    placed[at++] = fields;
+  }
+  return placed;
 }
 
 /** `a.b = v`, `a = { .. }` or `a { .. }`, with the leading `.` of C allowed. */
 function parseField(p: Cursor): FieldInit | undefined {
   const start = p.start;
   if (p.is(T.Dot)) p.advance();
-  if (!p.is(T.Word)) {
+  if (!p.sees(T.Word)) {
     p.expected('a field name');
     return undefined;
   }
@@ -119,17 +153,27 @@ function readFirst(p: Cursor): Name {
 /** Whether a `{` opens a C array initialiser such as `{ 0 }` or `{ 0x12, 0x34 }` and not fields. */
 function isPlainList(p: Cursor): boolean {
   const first = p.kinds[p.pos + 1]!;
-  if (first === T.Number || first === T.Minus || first === T.Tilde || first === T.LParen) return true;
+  if (first === T.Number || first === T.Minus || first === T.Tilde || first === T.LParen || first === T.LBracket)
+    return true;
   if (first !== T.Word) return false;
   const second = p.kinds[p.pos + 2]!;
   return second === T.Comma || second === T.RBrace || second === T.Or || second === T.ShiftLeft;
 }
 
-/** C's `{ a, b }` as the list it is; `{ 0 }` is undefined here, because it leaves everything zero. */
+/** C's `{ a, [3] = b }` as the list it is; `{ 0 }` is undefined here, because it leaves everything zero. */
 function parseBraceList(p: Cursor): Expr | undefined {
   const items: Expr[] = [];
-  const span = parseBlock(p, { item: (q) => parseExpr(q), noun: 'value', endsAtStep: true }, items);
+  const places = new Map<number, Expr>();
+  const item = (q: Cursor): Expr => {
+    if (!q.is(T.LBracket)) return parseExpr(q);
+    const list = parseExpr(q);
+    const place = list.kind === 'list' && list.items.length === 1 ? list.items[0] : undefined;
+    if (place === undefined || !q.take(T.Assign)) return list;
+    places.set(items.length, place);
+    return parseExpr(q);
+  };
+  const { start, end } = parseBlock(p, { item, noun: 'value', endsAtStep: true }, items);
   const [only] = items;
-  if (items.length === 1 && only!.kind === 'int' && only!.value === 0n) return undefined;
-  return { kind: 'list', items, start: span.start, end: span.end };
+  if (items.length === 1 && places.size === 0 && only!.kind === 'int' && only!.value === 0n) return undefined;
+  return { kind: 'list', items, ...(places.size > 0 ? { places } : {}), start, end };
 }

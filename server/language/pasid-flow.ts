@@ -28,13 +28,15 @@ export interface PasidEvent {
 
 /** The binds and unbinds of a scenario up to the point where it is no longer clear what happens. */
 export function pasidEvents(scenario: ScenarioDecl, context: RuleContext): readonly PasidEvent[] {
-  return flowsOf(context).get(scenario) ?? [];
+  if (!isNestingContainer(context)) return [];
+  const flows = flowsOf(context);
+  const events = flows.get(scenario) ?? new Flow(scenario, context).run();
+  flows.set(scenario, events);
+  return events;
 }
 
-const flowsOf = oncePerFile((context) => {
-  const scenarios = isNestingContainer(context) ? context.file.scenarios : [];
-  return new Map(scenarios.map((scenario) => [scenario, new Flow(scenario, context).run()]));
-});
+/** Three rules ask; each scenario is followed once. */
+const flowsOf = oncePerFile(() => new Map<ScenarioDecl, readonly PasidEvent[]>());
 
 /** Whether a step says that it fails with this errno, that it succeeds, or something that leaves room for both. */
 function claimOf(step: SubmitStep): { readonly succeeds: boolean; readonly errnos: readonly string[] | 'any' } {
@@ -187,7 +189,7 @@ class Flow {
     if (value === undefined && name === undefined) return false;
     const key = keyOf(value, name);
     const known = this.#pasids.get(key) ?? {
-      state: this.#exact && value !== undefined ? 'never allocated' : 'maybe',
+      state: this.#unknownState(value),
       since: undefined,
     };
     const pasid = value === undefined ? `PASID ${name}` : `PASID ${value}`;
@@ -195,6 +197,14 @@ class Flow {
     const state = afterwards(known.state, operation, step);
     if (state !== known.state && known.state !== 'never allocated') this.#pasids.set(key, { state, since: step });
     return true;
+  }
+
+  /** Of a PASID that nothing here was about. Where the container hands out none, every number counts as allocated. */
+  #unknownState(value: bigint | undefined): PasidState {
+    if (value === undefined) return 'maybe';
+    if (!this.#context.file.generation.ioctls.has('VFIO_IOMMU_PASID_REQUEST'))
+      return 0n < value && value < 0x10_0000n ? 'allocated' : 'maybe';
+    return this.#exact ? 'never allocated' : 'maybe';
   }
 
   #encode(view: PayloadView): Image {

@@ -1,28 +1,17 @@
 /** How the parser finds its feet: where a statement that lacks its end must have ended, and how a broken one is skipped. */
 import type { Cursor } from './cursor.ts';
-import { reserved, stepWords } from './cursor.ts';
+import { stepWords } from './cursor.ts';
 import { T } from './scanner.ts';
 
 /** Whether this line begins a declaration, so that a block still open above it lacks its `}`. */
 export function atDeclaration(p: Cursor): boolean {
   const { pos, kinds, fresh } = p;
   if (fresh[pos] === 0 || kinds[pos] !== T.Word || fresh[pos + 1] === 1) return false;
-  if (isReservedHead(p, pos)) return true;
+  if (p.isHead(pos)) return true;
   if (p.inMachine || kinds[pos + 1] !== T.Word || fresh[pos + 2] === 1) return false;
   if (kinds[pos + 2] !== T.LBrace && kinds[pos + 2] !== T.Assign) return false;
   const word = p.word();
   return !stepWords.has(word) && p.guess(word, stepWords) === undefined;
-}
-
-/** Whether a line begins with a reserved word in its meaning: not as a field name, nor `let`, which is a step too. */
-function isReservedHead(p: Cursor, pos: number): boolean {
-  const { kinds, fresh } = p;
-  const next = fresh[pos + 1] === 1 ? T.End : kinds[pos + 1]!;
-  if (next !== T.Word && next !== T.String && next !== T.OpenString && next !== T.LBrace) return false;
-  const word = p.word(pos);
-  if (!reserved.has(word) || word === 'let') return false;
-  if (next === T.LBrace) return word === 'machine';
-  return word !== 'struct' || kinds[pos + 3] === T.LBrace || kinds[pos + 3] === T.Assign;
 }
 
 /** Token kinds that begin what a step is about; behind a field's name none of them can stand. */
@@ -99,7 +88,7 @@ function bracketEnd(p: Cursor, open: number): number {
 /** For each `{` the token of its `}`, or -1. A line that begins a declaration ends whatever is open above it. */
 function closers(p: Cursor): Int32Array {
   if (p.closers) return p.closers;
-  const { kinds, fresh } = p;
+  const { kinds } = p;
   const found = new Int32Array(p.tokens.count).fill(-1);
   const open: number[] = [];
   for (let i = 0; i < p.tokens.count; i++) {
@@ -107,7 +96,7 @@ function closers(p: Cursor): Int32Array {
     else if (kinds[i] === T.RBrace) {
       const at = open.pop();
       if (at !== undefined) found[at] = i;
-    } else if (kinds[i] === T.Word && open.length > 0 && fresh[i] === 1 && isReservedHead(p, i)) open.length = 0;
+    } else if (open.length > 0 && p.isHead(i)) open.length = 0;
   }
   p.closers = found;
   return found;

@@ -1,26 +1,30 @@
 import {
-  DEFAULT_MACHINE,
   type Declared,
+  defaultMachine,
   findGeneration,
-  GENERATIONS,
   type Generation,
   KNOWN_GENERATION_IDS,
   type MachineConfig,
   Names,
   nearest,
+  RUNNABLE_GENERATION_IDS,
   type ScenarioFile,
 } from '../../engine/index.ts';
-import type { Diagnostic, Severity } from './diagnostic.ts';
+import type { Diagnostic, Related, Severity } from './diagnostic.ts';
+import { evolveGeneration } from './evolve.ts';
+import { likelyGenerations } from './likely-generation.ts';
 import { resolveMachine } from './machine.ts';
 import { parse } from './parser.ts';
 import type {
   Declaration,
+  EvolveDecl,
   IncludeDecl,
   LetDecl,
   MachineDecl,
   Name,
   PageTableDecl,
   Payload,
+  Problem,
   Program,
   ScenarioDecl,
   Span,
@@ -40,6 +44,8 @@ export interface Source {
   readonly file: string;
   readonly text: string;
   readonly program: Program;
+  /** Syntax problems, in source order. */
+  readonly problems: readonly Problem[];
 }
 
 /** Everything static that is known of a file: what runs, and what is wrong before any rule is asked. */
@@ -47,7 +53,9 @@ export interface Resolved {
   readonly file: string;
   /** This file first, then those it includes, each once. */
   readonly sources: readonly Source[];
-  /** Undefined when the file names no generation that can run. */
+  /** What each include of these files means, as the host names files; also where it could not be read. */
+  readonly includes: ReadonlyMap<IncludeDecl, string>;
+  /** Undefined when the file names no generation whose tables are known. */
   readonly scenarioFile: ScenarioFile | undefined;
   readonly machineDecl: Declared<MachineDecl> | undefined;
   readonly diagnostics: readonly Diagnostic[];
@@ -68,7 +76,9 @@ class Resolver {
   readonly #lets = new Map<string, Declared<LetDecl>>();
   readonly #payloads = new Map<string, Declared<Payload>>();
   readonly #tables = new Map<string, Declared<PageTableDecl>>();
+  readonly #evolved: Declared<EvolveDecl>[] = [];
   readonly #including: string[] = [];
+  readonly #includes = new Map<IncludeDecl, string>();
   #uapi: (UapiDecl & { readonly file: string }) | undefined;
   #machine: Declared<MachineDecl> | undefined;
 
@@ -79,10 +89,10 @@ class Resolver {
   run(file: string, text: string): Resolved {
     const scenarios = this.#load(file, text);
     const generation = this.#generation(file);
-    const resolved = { file, sources: this.#sources, machineDecl: this.#machine };
+    const resolved = { file, sources: this.#sources, includes: this.#includes, machineDecl: this.#machine };
     if (!generation) return { ...resolved, scenarioFile: undefined, diagnostics: this.#diagnostics };
 
-    const base = {
+    const plain = {
       file,
       text,
       generation,
@@ -93,6 +103,7 @@ class Resolver {
       scenarios,
       included: new Set(this.#sources.map((source) => source.file).filter((name) => name !== file)),
     };
+    const base = { ...plain, generation: this.#evolve(plain) };
     const machine = this.#resolveMachine(base);
     return { ...resolved, scenarioFile: { ...base, machine }, diagnostics: this.#diagnostics };
   }
@@ -100,9 +111,9 @@ class Resolver {
   /** Reads one file's declarations and, depth first, those of what it includes. Answers its own scenarios. */
   #load(file: string, text: string): ScenarioDecl[] {
     const { program, problems } = parse(text);
-    this.#sources.push({ file, text, program });
+    this.#sources.push({ file, text, program, problems });
     this.#including.push(file);
-    for (const p of problems) this.#report(file, p, p.code, 'error', p.message);
+    for (const p of problems) this.#report(file, p, p.code, 'error', p.message, p);
     const scenarios: ScenarioDecl[] = [];
     const titles = new Map<string, ScenarioDecl>();
     for (const [i, declaration] of program.declarations.entries()) {
@@ -115,7 +126,7 @@ class Resolver {
             'duplicate-name',
             'warning',
             `another scenario is called "${declaration.title}"`,
-            [{ file, start: same.titleSpan.start, end: same.titleSpan.end, message: 'the first one' }],
+            { related: [{ file, start: same.titleSpan.start, end: same.titleSpan.end, message: 'the first one' }] },
           );
         titles.set(declaration.title, declaration);
         scenarios.push(declaration);
@@ -136,9 +147,9 @@ class Resolver {
       case 'machine':
         if (this.#machine) {
           const first = this.#machine;
-          this.#report(file, head(declaration, 'machine'), 'second-machine', 'error', 'a machine is declared already', [
-            { file: first.file, ...head(first.node, 'machine'), message: 'the first one' },
-          ]);
+          this.#report(file, head(declaration, 'machine'), 'second-machine', 'error', 'a machine is declared already', {
+            related: [{ file: first.file, ...head(first.node, 'machine'), message: 'the first one' }],
+          });
         } else this.#machine = { node: declaration, file };
         break;
       case 'let':
@@ -152,7 +163,7 @@ class Resolver {
         if (this.#claim(file, declaration.name)) this.#tables.set(declaration.name.text, { node: declaration, file });
         break;
       case 'evolve':
-        this.#report(file, head(declaration, 'evolve'), 'not-available', 'error', 'evolve is not available yet');
+        this.#evolved.push({ node: declaration, file });
         break;
     }
   }
@@ -163,9 +174,9 @@ class Resolver {
       this.#uapi = { ...declaration, file };
       if (index > 0) this.#report(file, declaration, 'uapi-not-first', 'error', 'uapi comes first in the file');
     } else if (first.file === file)
-      this.#report(file, declaration, 'second-uapi', 'error', `the file speaks ${first.id.text} already`, [
-        { file: first.file, start: first.start, end: first.end, message: 'here' },
-      ]);
+      this.#report(file, declaration, 'second-uapi', 'error', `the file speaks ${first.id.text} already`, {
+        related: [{ file: first.file, start: first.start, end: first.end, message: 'here' }],
+      });
     else if (first.id.text !== declaration.id.text)
       this.#report(
         file,
@@ -173,12 +184,13 @@ class Resolver {
         'include-other-uapi',
         'error',
         `this file speaks ${declaration.id.text}, but the one that includes it ${first.id.text}`,
-        [{ file: first.file, start: first.id.start, end: first.id.end, message: 'here' }],
+        { related: [{ file: first.file, start: first.id.start, end: first.id.end, message: 'here' }] },
       );
   }
 
   #include(file: string, declaration: IncludeDecl): void {
     const target = this.#host.resolve(file, declaration.path);
+    this.#includes.set(declaration, target);
     const at = declaration.pathSpan;
     if (this.#including.includes(target)) {
       this.#report(
@@ -210,15 +222,15 @@ class Resolver {
       this.#names.set(name.text, { file, at: name });
       return true;
     }
-    this.#report(file, name, 'duplicate-name', 'error', `${name.text} is declared already`, [
-      { file: first.file, start: first.at.start, end: first.at.end, message: 'the first one' },
-    ]);
+    this.#report(file, name, 'duplicate-name', 'error', `${name.text} is declared already`, {
+      related: [{ file: first.file, start: first.at.start, end: first.at.end, message: 'the first one' }],
+    });
     return false;
   }
 
   #generation(file: string): Generation | undefined {
     const uapi = this.#uapi;
-    const ids = GENERATIONS.map((g) => g.id).join(', ');
+    const ids = RUNNABLE_GENERATION_IDS.join(', ');
     if (!uapi || uapi.id.text === '') {
       if (!uapi)
         this.#report(
@@ -226,7 +238,7 @@ class Resolver {
           { start: 0, end: 0 },
           'uapi-missing',
           'error',
-          `a file begins with the generation it speaks, such as uapi ${GENERATIONS[0]!.id}`,
+          `a file begins with the generation it speaks, such as uapi ${likelyGenerations(this.#sources.flatMap(({ program }) => program.declarations))[0]!.id}`,
         );
       return undefined;
     }
@@ -249,6 +261,7 @@ class Resolver {
         'unknown-uapi',
         'error',
         `${uapi.id.text} is not a generation${near ? `; did you mean ${near}?` : ''}; this version runs ${ids}`,
+        { fix: near },
       );
     }
     return undefined;
@@ -266,6 +279,7 @@ class Resolver {
           'unknown-quirk',
           'error',
           `${generation.id} has no quirk ${name.text}${near ? `; did you mean ${near}?` : `; it has ${[...generation.quirks.keys()].join(', ')}`}`,
+          { fix: near },
         );
       } else if (value.text !== 'on' && value.text !== 'off')
         this.#report(file, value, 'unknown-quirk', 'error', `a quirk is on or off, not ${value.text}`);
@@ -274,11 +288,19 @@ class Resolver {
     return quirks;
   }
 
+  #evolve(base: Omit<ScenarioFile, 'machine'>): Generation {
+    const names = new Names({ ...base, machine: defaultMachine(base.generation.model) });
+    const { generation, problems } = evolveGeneration(base.generation, this.#evolved, names);
+    for (const p of problems) this.#report(p.file, p, p.code, 'error', p.message, { fix: p.fix });
+    return generation;
+  }
+
   #resolveMachine(base: Omit<ScenarioFile, 'machine'>): MachineConfig {
-    if (!this.#machine) return DEFAULT_MACHINE;
-    const names = new Names({ ...base, machine: DEFAULT_MACHINE });
-    const { config, problems } = resolveMachine(this.#machine.node, names);
-    for (const p of problems) this.#report(this.#machine.file, p, p.code, 'error', p.message);
+    const usual = defaultMachine(base.generation.model);
+    if (!this.#machine) return usual;
+    const names = new Names({ ...base, machine: usual });
+    const { config, problems } = resolveMachine(this.#machine.node, names, usual);
+    for (const p of problems) this.#report(this.#machine.file, p, p.code, 'error', p.message, p);
     return config;
   }
 
@@ -288,7 +310,7 @@ class Resolver {
     code: string,
     severity: Severity,
     message: string,
-    related: Diagnostic['related'] = [],
+    { related, fix }: { readonly related?: readonly Related[]; readonly fix?: string | undefined } = {},
   ): void {
     this.#diagnostics.push({
       file,
@@ -297,7 +319,8 @@ class Resolver {
       code,
       severity,
       message,
-      ...(related.length > 0 ? { related } : {}),
+      ...(related ? { related } : {}),
+      ...(fix === undefined ? {} : { fix }),
     });
   }
 }

@@ -71,6 +71,18 @@ const PLANNED: ReadonlySet<Step['kind']> = new Set([
   'unbind',
 ]);
 
+/** Of those, what an iommufd has. */
+const IOMMUFD_STEPS: ReadonlySet<Step['kind']> = new Set(['inject', 'fd', 'replace', 'unbind']);
+
+/** And what a generation has that reports page requests and takes their answers by calls inside the kernel. */
+const REQUEST_STEPS: ReadonlySet<Step['kind']> = new Set(['inject', 'respond']);
+
+/** Whether a step is read and cannot run in this generation. */
+export const isPlanned = (kind: Step['kind'], { generation }: Pick<ScenarioFile, 'generation'>): boolean =>
+  PLANNED.has(kind) &&
+  !(IOMMUFD_STEPS.has(kind) && generation.ioctls.has('IOMMU_IOAS_ALLOC')) &&
+  !(REQUEST_STEPS.has(kind) && generation.calls.has('page_response'));
+
 /**
  * What is wrong with a scenario's names and values before it runs. `lasting` is the file's static scope, in which every
  * name that some scenario binds (`boundInFile`) is known later; here only those are that this scenario has bound by a step.
@@ -82,8 +94,8 @@ export function checkScenario(
   boundInFile: ReadonlySet<string>,
 ): Diagnostic[] {
   const found: Diagnostic[] = [];
-  const error = (at: Span, code: string, message: string, where = file.file): void => {
-    found.push({ file: where, start: at.start, end: at.end, code, severity: 'error', message });
+  const error = ({ start, end }: Span, code: string, message: string, fix?: string, where = file.file): void => {
+    found.push({ file: where, start, end, code, severity: 'error', message, ...(fix === undefined ? {} : { fix }) });
   };
   const bound = new Set<string>(scenario.loop ? [scenario.loop.name.text] : []);
   const names = new Names(file, undefined, bound);
@@ -106,14 +118,16 @@ export function checkScenario(
   };
 
   const checkStep = (step: Step): void => {
-    if (PLANNED.has(step.kind)) {
+    if (isPlanned(step.kind, file)) {
       error(
         {
           start: step.start,
           end: step.start + (step.kind === 'write-reg' || step.kind === 'fd' ? 5 : step.kind.length),
         },
         'not-available',
-        `${step.kind === 'fd' ? 'read fd and write fd are' : step.kind === 'write-reg' ? 'write reg is' : `${step.kind} is`} not available yet for ${file.generation.id}`,
+        step.kind === 'respond' && file.generation.ioctls.has('IOMMU_IOAS_ALLOC')
+          ? `respond calls inside the kernel; a page request of ${file.generation.id} is answered with write fd`
+          : `${step.kind === 'fd' ? 'read fd and write fd are' : step.kind === 'write-reg' ? 'write reg is' : `${step.kind} is`} not available yet for ${file.generation.id}`,
       );
       return;
     }
@@ -130,6 +144,12 @@ export function checkScenario(
   };
 
   const checkExpr = (step: Step, expr: Expr): void => {
+    // `devcache DEV` names a device, which is no value.
+    if (step.kind === 'assert' && step.assertion.kind === 'mock' && step.assertion.what === 'devcache')
+      if (step.assertion.object === expr) return;
+    // `to NAME` may name a call inside the kernel, which is no value either.
+    if (step.kind === 'submit' && step.to === expr && expr.kind === 'name' && file.generation.calls.has(expr.name))
+      return;
     // A payload may stand where its struct can be submitted or embedded; elsewhere its name is a mistake.
     const payload =
       expr.kind === 'payload'
@@ -145,7 +165,7 @@ export function checkScenario(
       const known = encodePayload(payload, lasting);
       const { troubles } = isSettled(known, bound) ? known : encodePayload(payload, names);
       for (const trouble of troubles) {
-        if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.file);
+        if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.fix, trouble.file);
         // Elsewhere the name may be known: this scenario has not bound it by here.
         else if (
           trouble.code === 'unknown-name' &&
@@ -161,7 +181,7 @@ export function checkScenario(
     }
     const value = evaluate(expr, step.kind === 'invalidate' ? invalidateScope(names) : names.scope());
     if (isNoValue(value) && value.noValue === 'mistake')
-      error((value as NoValue).at, (value as NoValue).code, (value as NoValue).message);
+      error((value as NoValue).at, (value as NoValue).code, (value as NoValue).message, (value as NoValue).fix);
   };
 
   if (scenario.loop) {
@@ -172,7 +192,7 @@ export function checkScenario(
         : [scenario.loop.values.from, scenario.loop.values.to];
     for (const expr of values) {
       const value = evaluate(expr, outside.scope());
-      if (isNoValue(value)) error(value.at, value.code, value.message);
+      if (isNoValue(value)) error(value.at, value.code, value.message, value.fix);
     }
   }
   check(scenario.steps);
@@ -202,7 +222,7 @@ function invalidateScope(names: Names): ReturnType<Names['scope']> {
 function checkReferences(
   step: Step,
   file: ScenarioFile,
-  error: (at: Span, code: string, message: string) => void,
+  error: (at: Span, code: string, message: string, fix?: string) => void,
 ): void {
   const devices = file.machine.devices.map((d) => d.name);
   const device =
@@ -219,6 +239,7 @@ function checkReferences(
       device,
       'unknown-device',
       `the machine has no device ${device.text}${near ? `; did you mean ${near}?` : `; it has ${devices.join(', ')}`}`,
+      near,
     );
   }
   if (
@@ -231,6 +252,7 @@ function checkReferences(
       step.table,
       'unknown-table',
       `no page table is called ${step.table.text}${near ? `; did you mean ${near}?` : ''}`,
+      near,
     );
   }
 }

@@ -1,21 +1,25 @@
 import {
-  CHECKS,
+  checksOf,
   descriptorByName,
   descriptorField,
   ERRNO,
+  GENERATIONS,
+  ioctlNumbered,
+  ioctlOf,
   isErrno,
   modelById,
   nearest,
   type ScenarioFile,
-  SKIPS,
+  skipsOf,
+  whyNotModelled,
 } from '../../engine/index.ts';
-import type { Expr, Outcome, Span, Step } from './syntax.ts';
+import type { AssertStep, Expr, Outcome, Span, Step, SubmitStep } from './syntax.ts';
 
-type Report = (at: Span, code: string, message: string) => void;
+type MockAssertion = Extract<AssertStep['assertion'], { kind: 'mock' }>;
+type Report = (at: Span, code: string, message: string, fix?: string) => void;
 /** The value of an expression, if it is known before a run. */
 type ConstantOf = (expr: Expr) => bigint | undefined;
 
-const REASONS = new Set([...Object.values(CHECKS), ...Object.values(SKIPS)].map((check) => check.id));
 const COMMAND_ERRORS = ['IQE'];
 
 /** What is wrong with the words and constant numbers of a step, as far as that can be told before a run. */
@@ -32,24 +36,57 @@ export function checkStepWords(step: Step, file: ScenarioFile, constantOf: Const
       break;
     }
     case 'submit':
+      checkModelled(step, file, constantOf, report);
+      checkFailNth(step, constantOf, report);
+      break;
     case 'attach':
-      if (step.failNth && constantOf(step.failNth) === 0n)
-        report(step.failNth, 'fail-nth-zero', 'fallible points count from 1: fail_nth 0 would fail none');
+      checkFailNth(step, constantOf, report);
       break;
     case 'invalidate':
       checkInvalidate(step, file, report);
       break;
     case 'assert':
-      if (step.assertion.kind === 'mock')
-        report(step, 'not-available', `expect ${step.assertion.what} is not available yet for ${file.generation.id}`);
+      if (step.assertion.kind === 'mock') checkMock(step, step.assertion, file, report);
       break;
   }
+}
+
+/** The words of the kernel's mock: only its machine has them. */
+function checkMock(at: Span, { what, object }: MockAssertion, { machine }: ScenarioFile, report: Report): void {
+  if (machine.model !== 'selftest')
+    report(at, 'not-available', `expect ${what} looks into the kernel's mock; say "iommu selftest { }" in the machine`);
+  else if (what === 'devcache' && !(object.kind === 'name' && machine.devices.some((d) => d.name === object.name)))
+    report(object, 'unknown-device', 'devcache wants the name of a device');
+}
+
+function checkFailNth({ failNth }: { readonly failNth?: Expr }, constantOf: ConstantOf, report: Report): void {
+  if (failNth && constantOf(failNth) === 0n)
+    report(failNth, 'fail-nth-zero', 'fallible points count from 1: fail_nth 0 would fail none');
+}
+
+/** A call that is known by its number only cannot run, whatever its payload holds. */
+function checkModelled(
+  { to, payload: given }: SubmitStep,
+  { generation, payloads }: ScenarioFile,
+  constantOf: ConstantOf,
+  report: Report,
+): void {
+  const command = to && constantOf(to);
+  const payload =
+    given.kind === 'payload' ? given.payload : given.kind === 'name' ? payloads.get(given.name)?.node : undefined;
+  const ioctl = to
+    ? command !== undefined && ioctlNumbered(command, generation)
+    : payload && ioctlOf(payload, generation);
+  const why = ioctl ? whyNotModelled(ioctl) : undefined;
+  if (why !== undefined) report(to ?? given, 'not-modelled', why);
 }
 
 function checkOutcome(outcome: Outcome, file: ScenarioFile, report: Report): void {
   const unknown = (what: string, name: string, known: Iterable<string>): void => {
     const near = nearest(name, known);
-    report(outcome, 'unknown-name', `${name} is not ${what}${near ? `; did you mean ${near}?` : ''}`);
+    // The outcome is drawn with the word in front of the name.
+    const fix = near && (outcome.kind === 'errno' ? near : `${outcome.kind} ${near}`);
+    report(outcome, 'unknown-name', `${name} is not ${what}${near ? `; did you mean ${near}?` : ''}`, fix);
   };
   switch (outcome.kind) {
     case 'errno':
@@ -66,7 +103,7 @@ function checkOutcome(outcome: Outcome, file: ScenarioFile, report: Report): voi
       break;
     }
     case 'reason':
-      if (!REASONS.has(outcome.rule)) unknown('a check of this generation', outcome.rule, REASONS);
+      checkReason(outcome.rule, file, unknown);
       break;
     case 'error':
       if (!COMMAND_ERRORS.includes(outcome.name))
@@ -76,6 +113,22 @@ function checkOutcome(outcome: Outcome, file: ScenarioFile, report: Report): voi
       report(outcome, 'not-available', `stall is not available yet for ${file.generation.id}`);
       break;
   }
+}
+
+/** A reason has to be a check that the kernel of this generation has on this machine. */
+function checkReason(
+  id: string,
+  { generation, machine }: ScenarioFile,
+  unknown: (what: string, name: string, known: Iterable<string>) => void,
+): void {
+  const { model } = machine;
+  const reasons = new Set([...checksOf(generation.id, model), ...skipsOf(generation.id, model)].map((c) => c.id));
+  // Of a generation that does not run nothing is known, so nothing is wrong.
+  if (reasons.size === 0 || reasons.has(id)) return;
+  const elsewhere = GENERATIONS.find(({ id: other }) => checksOf(other).some((c) => c.id === id));
+  const where = elsewhere?.id === generation.id ? 'another iommu' : elsewhere?.id;
+  if (where === undefined) unknown('a check of this generation', id, reasons);
+  else unknown(`a check of ${generation.id} on ${model}, but of ${where}`, id, []);
 }
 
 function checkInvalidate(step: Extract<Step, { kind: 'invalidate' }>, file: ScenarioFile, report: Report): void {
@@ -90,6 +143,7 @@ function checkInvalidate(step: Extract<Step, { kind: 'invalidate' }>, file: Scen
         step.command,
         'unknown-name',
         `VT-d has no invalidation ${step.command.text}${near ? `; did you mean ${near}?` : ''}`,
+        near,
       );
     return;
   }

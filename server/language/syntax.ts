@@ -207,6 +207,7 @@ export function visitExpr(expr: Expr, visitor: Visitor): void {
   visitor.expr?.(expr);
   switch (expr.kind) {
     case 'unary':
+    case 'cast':
       visitExpr(expr.operand, visitor);
       break;
     case 'binary':
@@ -214,7 +215,11 @@ export function visitExpr(expr: Expr, visitor: Visitor): void {
       visitExpr(expr.right, visitor);
       break;
     case 'list':
-      visitExprs(expr.items, visitor);
+      for (const [i, item] of expr.items.entries()) {
+        const place = expr.places?.get(i);
+        if (place) visitExpr(place, visitor);
+        visitExpr(item, visitor);
+      }
       break;
     case 'repeat':
       visitExprs([expr.item, expr.count], visitor);

@@ -12,6 +12,11 @@ export function namesUsedIn(declaration: Declaration): ReadonlySet<string> {
   return names;
 }
 
+/** Takes the names of a declaration from another of the same text. */
+export const rememberNames = (declaration: Declaration, names: ReadonlySet<string>): void => {
+  used.set(declaration, names);
+};
+
 /** Declarations do not change, and several rules ask. */
 const used = new WeakMap<Declaration, ReadonlySet<string>>();
 

@@ -20,9 +20,11 @@ export interface Client {
   readonly answersConfiguration: boolean;
   readonly registersConfiguration: boolean;
   readonly registersWatchers: boolean;
+  /** Watches files below a folder of its own, outside of the workspace too. */
+  readonly watchesFolders: boolean;
   /** Has no commands of its own: lenses are answered by the server. */
   readonly needsCommands: boolean;
-  /** Wants results as inlay hints: it does not know the notification for them. */
+  /** Shows results as inlay hints: it does not draw those of the notification itself. */
   readonly wantsInlayHints: boolean;
   /** Reads files for the server that are not on its disk. */
   readonly readsFiles: boolean;
@@ -33,6 +35,7 @@ export function clientOf(params: InitializeParams): Client {
   const { textDocument, workspace, general } = capabilities;
   const options = (params.initializationOptions ?? {}) as {
     readonly inlayHints?: unknown;
+    readonly drawsResults?: unknown;
     readonly readFiles?: unknown;
   };
   const shown = textDocument?.diagnostic ?? textDocument?.publishDiagnostics;
@@ -51,8 +54,14 @@ export function clientOf(params: InitializeParams): Client {
     answersConfiguration: workspace?.configuration === true,
     registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
     registersWatchers: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
+    watchesFolders:
+      workspace?.didChangeWatchedFiles?.dynamicRegistration === true &&
+      workspace.didChangeWatchedFiles.relativePatternSupport === true,
     needsCommands: workspace?.executeCommand?.dynamicRegistration !== true,
-    wantsInlayHints: options.inlayHints === true,
+    wantsInlayHints:
+      typeof options.inlayHints === 'boolean'
+        ? options.inlayHints
+        : textDocument?.inlayHint !== undefined && options.drawsResults !== true,
     readsFiles: options.readFiles === true,
   };
 }

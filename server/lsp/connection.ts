@@ -9,20 +9,20 @@ import {
   ResponseError,
   TextDocumentSyncKind,
 } from 'vscode-languageserver';
-import { indexLines } from '../features/lines.ts';
 import { RESULTS } from '../protocol.ts';
 import { Runner, type SpawnWorker } from '../world/runner.ts';
 import type { Snapshot } from '../world/snapshot.ts';
 import { canonicalUri } from '../world/uri.ts';
 import { type ReadFile, World } from '../world/world.ts';
 import { type Client, clientOf } from './client.ts';
-import { toOffset } from './convert.ts';
 import { Diagnostics } from './diagnostics.ts';
 import { type Answer, capabilitiesFor, FEATURES } from './handlers.ts';
 import { LiveResults } from './live-results.ts';
 import { RemoteFiles } from './remote-files.ts';
 import type { Server } from './server.ts';
 import { DEFAULT_SETTINGS, readSettings, type Settings } from './settings.ts';
+import { changedText } from './text-changes.ts';
+import { WatchedFiles } from './watched-files.ts';
 
 /** What the server needs from the process it lives in. */
 export interface Platform {
@@ -36,10 +36,12 @@ export interface Platform {
 /** Serves one client until it goes away. */
 export function serve(connection: Connection, platform: Platform): void {
   let server: (Server & Wiring) | undefined;
+  let isDown = false;
   const log = (text: string): void => connection.console.error(text);
 
   const answer: Answer = (name, empty, handler) => async (params, token) => {
     if (!server) return new ResponseError<never>(-32002, 'the server is not initialized');
+    if (isDown) return new ResponseError<never>(-32600, 'the server was shut down');
     if (token.isCancellationRequested) return new ResponseError<never>(LSPErrorCodes.RequestCancelled, 'cancelled');
     try {
       return await handler(server, params, token);
@@ -84,18 +86,10 @@ export function serve(connection: Connection, platform: Platform): void {
   );
   connection.onDidChangeTextDocument(
     heed('change', (s, { textDocument, contentChanges }) => {
-      const { encoding } = s.client;
-      let text = s.world.get(textDocument.uri)?.lines.text ?? '';
-      for (const change of contentChanges) {
-        if (!('range' in change)) text = change.text;
-        else {
-          const lines = indexLines(text);
-          const start = toOffset(lines, change.range.start, encoding);
-          const end = Math.max(start, toOffset(lines, change.range.end, encoding));
-          text = text.slice(0, start) + change.text + text.slice(end);
-        }
-      }
-      s.edited(textDocument.uri, textDocument.version, text);
+      const { uri, version } = textDocument;
+      const snapshot = s.world.get(uri);
+      if (!snapshot) throw new Error(`${uri} is not open`);
+      s.edited(uri, version, changedText(snapshot.lines, contentChanges, s.client.encoding));
     }),
   );
   connection.onDidSaveTextDocument(heed('save', (s, { textDocument }) => s.saved(textDocument.uri)));
@@ -103,7 +97,10 @@ export function serve(connection: Connection, platform: Platform): void {
   connection.onDidChangeWatchedFiles(
     heed('files', (s, { changes }) => s.filesChanged(changes.map((c) => canonicalUri(c.uri)))),
   );
-  connection.onShutdown(() => server?.stop());
+  connection.onShutdown(() => {
+    isDown = true;
+    server?.stop();
+  });
   for (const feature of FEATURES) feature.register(connection, answer);
   connection.listen();
 }
@@ -127,7 +124,11 @@ function wire(connection: Connection, platform: Platform, client: Client, params
   let settings: Settings = first;
 
   const remote = new RemoteFiles(client.readsFiles ? connection : undefined, (file) => outdated([file]));
-  const world: World = new World((file) => platform.read(file) ?? remote.read(file));
+  const watched = new WatchedFiles(client.watchesFolders ? connection : undefined, log);
+  const world: World = new World((file) => {
+    watched.add(file);
+    return platform.read(file) ?? remote.read(file);
+  });
   const style = {
     encoding: client.encoding,
     related: client.showsRelated,
@@ -185,9 +186,11 @@ function wire(connection: Connection, platform: Platform, client: Client, params
     return snapshot;
   };
   const configure = (next: Settings): void => {
-    const isNew = next.live !== settings.live || next.maxSteps !== settings.maxSteps;
+    const before = settings;
     settings = next;
-    if (isNew) live.settingsChanged();
+    // What ran within another budget may end differently now, like after a change of an included file.
+    if (next.maxSteps !== before.maxSteps) for (const snapshot of world.all()) live.includesChanged(snapshot);
+    if (next.live !== before.live) live.settingsChanged();
   };
 
   const server: Server & Wiring = {
@@ -216,10 +219,7 @@ function wire(connection: Connection, platform: Platform, client: Client, params
       diagnostics.closed(file, uri);
       renewed(readers);
     },
-    filesChanged: (files) => {
-      remote.forget(files);
-      outdated(files);
-    },
+    filesChanged: (files) => outdated(remote.changed(files)),
     configured: (sent) => {
       if (client.answersConfiguration) void ask().catch((error) => log(String(error)));
       else configure(readSettings(sent, first));

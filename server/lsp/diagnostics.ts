@@ -1,4 +1,5 @@
 import type { Connection, Diagnostic as LspDiagnostic } from 'vscode-languageserver';
+import { RUN_SOURCE } from '../protocol.ts';
 import type { Snapshot } from '../world/snapshot.ts';
 import type { World } from '../world/world.ts';
 import { type DiagnosticStyle, toDiagnostic } from './convert.ts';
@@ -40,7 +41,7 @@ export class Diagnostics {
     const { world, live, style } = this.#host;
     return [
       ...world.findingsIn(snapshot).map(({ finding, by }) => toDiagnostic(finding, by, style)),
-      ...live.failuresOf(snapshot).map((d) => toDiagnostic(d, snapshot, style, 'vsva run')),
+      ...live.failuresOf(snapshot).map((d) => toDiagnostic(d, snapshot, style, RUN_SOURCE)),
     ];
   }
 

@@ -1,7 +1,9 @@
 import {
   type CancellationToken,
   CodeActionKind,
+  type CodeLens,
   CompletionItemKind,
+  CompletionTriggerKind,
   type Connection,
   DocumentDiagnosticReportKind,
   DocumentHighlightKind,
@@ -25,13 +27,15 @@ import {
 } from 'vscode-languageserver';
 import { codeActions } from '../features/code-actions.ts';
 import { type CompletionItem, type CompletionKind, complete, completionDoc } from '../features/completion.ts';
+import { pastePayload } from '../features/decode-paste.ts';
 import { definitionOf } from '../features/definition.ts';
+import { EDITOR_FORMATS, exportAt } from '../features/export-payloads.ts';
 import type { Edit } from '../features/fixes/edits.ts';
 import { foldingRanges } from '../features/folding.ts';
 import { hover } from '../features/hover.ts';
 import { layoutOfPayload } from '../features/layout-text.ts';
 import { lenses } from '../features/lenses.ts';
-import { lineOf } from '../features/lines.ts';
+import { isBlankBefore, lineOf } from '../features/lines.ts';
 import type { Location } from '../features/names-at.ts';
 import { documentHighlights, referencesTo } from '../features/references.ts';
 import { SEMANTIC_MODIFIERS, SEMANTIC_TYPES } from '../features/semantic-tokens.ts';
@@ -39,6 +43,12 @@ import { type DocumentSymbol, documentSymbols, type SymbolKind as OurSymbolKind 
 import {
   CANCEL,
   type CancelParams,
+  COMPAT,
+  DECODE,
+  type DecodeAnswer,
+  type DecodeParams,
+  EXPORT,
+  type ExportParams,
   LAYOUT,
   type PositionParams,
   RUN,
@@ -50,6 +60,7 @@ import {
 import type { Snapshot } from '../world/snapshot.ts';
 import { canonicalUri } from '../world/uri.ts';
 import type { Client } from './client.ts';
+import { CompatTitles, NOWHERE, payloadLenses } from './compat-lenses.ts';
 import { toOffset, toRange } from './convert.ts';
 import { type Server, snapshotOf } from './server.ts';
 import { TokenAnswers } from './token-answers.ts';
@@ -113,20 +124,26 @@ export const FEATURES: readonly Feature[] = [
       ),
   },
   {
-    // An id such as `SFS.2` goes on behind a dot, a field's constants are due behind `=`, devices behind a blank.
+    // An id such as `SFS.2` goes on behind a dot, a field's constants are due behind `=`, devices behind a blank. Not
+    // behind `{`: whoever opens a block goes on with Enter, which would take the first offer.
     capability: {
-      completionProvider: { resolveProvider: true, triggerCharacters: ['.', '=', ' ', '{', ',', '|', '&'] },
+      completionProvider: { resolveProvider: true, triggerCharacters: ['.', '=', ' ', ',', '|', '&'] },
     },
     register: (connection, answer) => {
       connection.onCompletion(
         answer(
           'completion',
           null,
-          about(null, (snapshot, server, { position }) =>
-            complete(snapshot.resolved, offsetIn(snapshot, position, server)).map((i) =>
-              toCompletion(i, snapshot, server),
-            ),
-          ),
+          about(null, (snapshot, server, { position, context }) => {
+            const offset = offsetIn(snapshot, position, server);
+            // Whoever indents a line has not asked for anything yet.
+            if (
+              context?.triggerKind === CompletionTriggerKind.TriggerCharacter &&
+              isBlankBefore(snapshot.lines, offset)
+            )
+              return [];
+            return complete(snapshot.resolved, offset).map((i) => toCompletion(i, snapshot, server));
+          }),
         ),
       );
       connection.onCompletionResolve(
@@ -282,25 +299,34 @@ export const FEATURES: readonly Feature[] = [
       ),
   },
   {
-    capability: { codeLensProvider: {} },
-    register: (connection, answer) =>
+    capability: (client) => ({ codeLensProvider: client.needsCommands ? {} : { resolveProvider: true } }),
+    register: (connection, answer) => {
       connection.onCodeLens(
         answer(
           'lenses',
           null,
-          about(null, (snapshot, server) =>
-            lenses(snapshot.resolved, server.live.reportsOf(snapshot)).map(({ span, title, command, args }) => ({
+          about(null, (snapshot, server) => [
+            ...lenses(snapshot.resolved, server.live.reportsOf(snapshot)).map(({ span, title, command, args }) => ({
               range: toRange(snapshot.lines, span, server.client.encoding),
               command: {
-                // Only VS Code draws icons for `$(name)`.
-                title: server.client.needsCommands ? title.replace(/\$\([a-z-]+\) ?/g, '') : title,
+                // Only VS Code draws icons for `$(name)`, and drops plain spaces beside them.
+                title: server.client.needsCommands
+                  ? title.replace(/\$\([a-z-]+\) ?/g, '')
+                  : title.replace(/(?<=\$\([a-z-]+\)) | (?=\$\()/g, '\u00a0'),
                 command,
                 arguments: [snapshot.uri, ...args.slice(1)],
               },
             })),
-          ),
+            // They are worked out one by one when they come into sight.
+            ...(server.client.needsCommands ? [] : payloadLenses(snapshot, server.client.encoding)),
+          ]),
         ),
-      ),
+      );
+      const titles = new CompatTitles();
+      connection.onCodeLensResolve(
+        answer('lens', { range: NOWHERE }, (server, lens: CodeLens) => titles.resolve(lens, server)),
+      );
+    },
   },
   {
     // Clients that have no command of that name ask the server; the others must not be told of it twice.
@@ -400,6 +426,35 @@ export const FEATURES: readonly Feature[] = [
           return snapshot
             ? layoutOfPayload(snapshot.resolved, offsetIn(snapshot, { line, character }, server))
             : unknown;
+        }),
+      );
+      connection.onRequest<TextAnswer, never>(
+        COMPAT,
+        answer('compat', failed, (server, { uri, line, character }: PositionParams) => {
+          const snapshot = snapshotOf(server, uri);
+          return snapshot
+            ? server.live.compat(snapshot, offsetIn(snapshot, { line, character }, server), false)
+            : unknown;
+        }),
+      );
+      connection.onRequest<TextAnswer, never>(
+        EXPORT,
+        answer('export', failed, (server, { uri, line, character, as }: ExportParams) => {
+          const snapshot = snapshotOf(server, uri);
+          if (!snapshot) return unknown;
+          const format = EDITOR_FORMATS.find((name) => name === as);
+          if (!format) return { problem: `${as} is no format; there are ${EDITOR_FORMATS.join(', ')}` };
+          const offset = offsetIn(snapshot, { line, character }, server);
+          return exportAt(snapshot.resolved, offset, { format, headers: false });
+        }),
+      );
+      connection.onRequest<DecodeAnswer, never>(
+        DECODE,
+        answer<DecodeParams, DecodeAnswer>('decode', failed, (server, { uri, line, character, hex, struct }) => {
+          const snapshot = snapshotOf(server, uri);
+          if (!snapshot) return unknown;
+          const offset = offsetIn(snapshot, { line, character }, server);
+          return pastePayload(snapshot.resolved, `${hex}`, struct, offset);
         }),
       );
     },

@@ -10,14 +10,13 @@ import { moved } from '../world/step-places.ts';
 import type { World } from '../world/world.ts';
 import type { Settings } from './settings.ts';
 
-/** How long a text has to rest before it runs, in milliseconds, depending on how long its last run took. */
+/** How long a text has to rest before it runs, in milliseconds: a part of what its last run took, within these. */
 const SHORTEST_REST = 30;
 const LONGEST_REST = 150;
-/** A run of this length is followed by the shortest rest. */
-const SHORT_RUN = 100;
+const REST_PER_RUN = 0.2;
 /** How long a run whose text has changed may take to stop: nobody waits for it but the next run. */
 const OUTDATED = 1000;
-/** How long a table walk may take. */
+/** How long a table walk, or a table of generations, may take. */
 const WALK_TIME = 10_000;
 
 export interface LiveResultsHost {
@@ -134,6 +133,15 @@ export class LiveResults {
     return answer ?? { problem: problem ?? 'the walk took too long; a smaller loop before this line helps' };
   }
 
+  /** What every generation makes of the payload at an offset, or the line that counts who accepts, as the title. */
+  async compat(snapshot: Snapshot, offset: number, summary: boolean): Promise<TextAnswer> {
+    const job = this.#host.asides.run(() => ({ kind: 'compat', ...textsOf(snapshot), offset, summary }));
+    const timer = setTimeout(() => job.cancel(), WALK_TIME);
+    const { answer, problem } = await job.end;
+    clearTimeout(timer);
+    return answer ?? { problem: problem ?? 'asking all generations took too long' };
+  }
+
   /** Results of exactly this snapshot; none while a first run is still on its way. */
   reportsOf(snapshot: Snapshot): readonly ScenarioReport[] {
     return this.#runsOf(snapshot).flatMap(placedReports);
@@ -197,7 +205,7 @@ export class LiveResults {
   #schedule(snapshot: Snapshot): void {
     const state = this.#stateOf(snapshot);
     clearTimeout(state.timer);
-    const rest = state.took < SHORT_RUN ? SHORTEST_REST : LONGEST_REST;
+    const rest = Math.min(Math.max(SHORTEST_REST, state.took * REST_PER_RUN), LONGEST_REST);
     state.timer = setTimeout(() => {
       if (!this.#isPresent(snapshot) || state.running) return;
       try {
@@ -250,7 +258,12 @@ export class LiveResults {
       add(end.runs ?? []);
       if (end.problem !== undefined) this.#host.log(`running ${snapshot.uri}: ${end.problem}`);
       const why = end.problem ?? (end.cancelled ? 'cancelled before it ended' : undefined);
-      if (why !== undefined) add(unended(snapshot, scenario, state.runs, why));
+      if (why !== undefined)
+        add(
+          unended(snapshot, scenario, why).filter(
+            (run) => !mine.has(keyOf(run)) && !hasOutcome(state.runs.get(keyOf(run))),
+          ),
+        );
       delete state.running;
       state.done = true;
       if (!end.cancelled) state.took = performance.now() - began;
@@ -285,19 +298,16 @@ const keyOf = ({ outcome }: ScenarioRun): string => `${outcome.line}:${outcome.n
 const inOrder = (runs: ReadonlyMap<string, ScenarioRun>): ScenarioRun[] =>
   [...runs.values()].sort((a, b) => a.outcome.line - b.outcome.line);
 
-/** Scenarios that were to run and did not come to an end. */
-function unended(
-  snapshot: Snapshot,
-  only: string | undefined,
-  known: ReadonlyMap<string, ScenarioRun>,
-  why: string,
-): ScenarioRun[] {
+/** Whether a run of this very text has come to something that is not lost because another was broken off. */
+const hasOutcome = (run: ScenarioRun | undefined): boolean => run !== undefined && run.outcome.status !== 'skipped';
+
+/** What is said of scenarios that were to run, for those that did not come to an end. */
+function unended(snapshot: Snapshot, only: string | undefined, why: string): ScenarioRun[] {
   return scenariosOf(snapshot)
     .filter(({ title }) => only === undefined || title === only)
     .map(({ title, start }): ScenarioRun => {
       const line = lineOf(snapshot.lines, start) - 1;
       const outcome = { name: title, line, status: 'skipped', message: why, lines: [] } as const;
       return { start, outcome, failures: [], reports: [] };
-    })
-    .filter((run) => !known.has(keyOf(run)));
+    });
 }

@@ -1,10 +1,5 @@
 import type { Connection } from 'vscode-languageserver';
-
-/**
- * Server to client, for clients that say `readFiles: true` in their initializationOptions: the text of a file that only
- * the client can read, as in a browser. Params `{ uri }`, answer `{ text }` or `{ problem }`.
- */
-export const READ = 'vsva/read';
+import { READ, type ReadAnswer, type ReadParams } from '../protocol.ts';
 
 type Text = string | { readonly problem: string };
 
@@ -13,7 +8,10 @@ export class RemoteFiles {
   readonly #connection: Connection | undefined;
   readonly #arrived: (file: string) => void;
   readonly #texts = new Map<string, Text>();
+  /** The latest question of each file that has not been answered. */
+  readonly #asked = new Map<string, symbol>();
 
+  /** `arrived` hears of every file whose text is another one now. Without a connection there are no such files. */
   constructor(connection: Connection | undefined, arrived: (file: string) => void) {
     this.#connection = connection;
     this.#arrived = arrived;
@@ -25,20 +23,45 @@ export class RemoteFiles {
     if (known !== undefined) return known;
     const pending = { problem: 'it is still being read' };
     this.#texts.set(file, pending);
-    const settle = (text: Text): void => {
-      // Asked anew in between: that answer counts.
-      if (this.#texts.get(file) !== pending) return;
-      this.#texts.set(file, text);
-      this.#arrived(file);
-    };
-    this.#connection.sendRequest<{ text?: unknown; problem?: unknown }>(READ, { uri: file }).then(
-      ({ text, problem }) => settle(typeof text === 'string' ? text : { problem: String(problem ?? 'no text') }),
-      (error) => settle({ problem: error instanceof Error ? error.message : String(error) }),
-    );
+    this.#ask(file);
     return pending;
   }
 
-  forget(files: readonly string[]): void {
-    for (const file of files) this.#texts.delete(file);
+  /**
+   * These files have changed, appeared or vanished. Those that were read here are read anew; until then their old text
+   * stands. Answers the others.
+   */
+  changed(files: readonly string[]): readonly string[] {
+    const mine = files.filter((file) => this.#texts.has(file));
+    for (const file of mine) this.#ask(file);
+    return files.filter((file) => !mine.includes(file));
+  }
+
+  #ask(file: string): void {
+    const question = Symbol();
+    this.#asked.set(file, question);
+    const settle = (text: Text): void => {
+      // Asked anew in between: that answer counts.
+      if (this.#asked.get(file) !== question) return;
+      this.#asked.delete(file);
+      if (isSame(this.#texts.get(file), text)) return;
+      this.#texts.set(file, text);
+      this.#arrived(file);
+    };
+    this.#connection!.sendRequest<ReadAnswer | null>(READ, { uri: file } satisfies ReadParams).then(
+      (answer) => settle(textOf(answer)),
+      (error) => settle({ problem: error instanceof Error ? error.message : String(error) }),
+    );
   }
 }
+
+/** What a client answers may be anything. */
+function textOf(answer: unknown): Text {
+  const { text, problem } = (answer ?? {}) as { readonly text?: unknown; readonly problem?: unknown };
+  return typeof text === 'string'
+    ? text
+    : { problem: typeof problem === 'string' ? problem : 'the client has no text' };
+}
+
+const isSame = (a: Text | undefined, b: Text): boolean =>
+  a === b || (typeof a === 'object' && typeof b === 'object' && a.problem === b.problem);

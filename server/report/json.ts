@@ -113,6 +113,7 @@ function staleJson(cause: StaleCause, lines: Lines): object {
     now: cause.now,
     missed: cause.missed.map(({ step, what }) => ({ ...ref(step), what })),
     remedy: cause.remedy,
+    remedyDeclaration: cause.remedyDeclaration,
     remedyStep: cause.remedyStep,
     remedyText: cause.remedyText,
     breach: cause.breach,

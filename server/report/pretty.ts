@@ -123,7 +123,10 @@ function incident({ step, detail }: StepReport, cause: StaleCause, lines: Lines,
   if (cause.missed.length === 0) row('missed', 'nothing was invalidated since the edit');
   for (const { step: ref, what } of cause.missed) row('missed', `${line(ref)}  ${what}`);
   if (cause.remedyStep)
-    row('covers', `${cause.remedyText ?? 'the smallest invalidation'} would have covered it:\n${cause.remedyStep}`);
+    row(
+      'covers',
+      `${cause.remedyText ?? 'the smallest invalidation'} would have covered it:\n${[cause.remedyDeclaration, cause.remedyStep].filter(Boolean).join('\n')}`,
+    );
   else row('covers', 'no call of this generation reaches this entry; the kernel owes the invalidation');
   if (cause.breach) row('BREACH', 'the access reached memory that has a new owner');
 }

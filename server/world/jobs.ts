@@ -25,7 +25,14 @@ export interface WalkJob extends Texts {
   readonly line: number;
 }
 
-export type Job = RunJob | WalkJob;
+/** Hold the payload at an offset against every generation: the whole table, or its one-line summary as the title. */
+export interface CompatJob extends Texts {
+  readonly kind: 'compat';
+  readonly offset: number;
+  readonly summary: boolean;
+}
+
+export type Job = RunJob | WalkJob | CompatJob;
 
 export type ToWorker = { readonly id: number; readonly job: Job } | { readonly id: number; readonly cancel: true };
 
@@ -43,6 +50,6 @@ export interface JobEnd {
   readonly runs?: readonly ScenarioRun[];
   /** Why it could not be done, if it could not. */
   readonly problem?: string;
-  /** What a walk job was for. */
+  /** What a walk or compat job was for. */
   readonly answer?: TextAnswer;
 }

@@ -1,14 +1,15 @@
-import type { ScenarioFile } from '../../engine/index.ts';
+import { isErrno, type ScenarioFile } from '../../engine/index.ts';
 import type { Lines } from '../features/lines.ts';
 import type { ScenarioReport } from '../features/run-file.ts';
 import type { Resolved } from '../language/resolve.ts';
+import { namesBoundIn } from '../language/scenario-names.ts';
 import type { Declaration, ScenarioDecl } from '../language/syntax.ts';
 import { namesUsedIn } from '../language/used-names.ts';
 import { type ScenarioRun, scenarioRun } from './outcomes.ts';
 import { moved } from './step-places.ts';
 
 /** Files whose last run is remembered. */
-const FILES = 20;
+const FILES = 10;
 /** Results of a scenario that are worth remembering; one with more is run again. */
 const MAX_RESULTS = 20_000;
 
@@ -21,7 +22,8 @@ interface Kept {
 
 interface KeptFile {
   readonly common: string;
-  readonly file: ScenarioFile | undefined;
+  /** What the engine knows its memory by. */
+  readonly memory: Pick<ScenarioFile, 'machine' | 'tables'> | undefined;
   readonly scenarios: ReadonlyMap<string, Kept>;
 }
 
@@ -55,6 +57,8 @@ export class FileRuns {
   readonly #lines: Lines;
   readonly #declared = new Map<string, string>();
   readonly #uses = new Map<string, ReadonlySet<string>>();
+  readonly #keys = new Map<ScenarioDecl, string>();
+  readonly #known: ScenarioFile | undefined;
 
   constructor({ sources, scenarioFile }: Resolved, lines: Lines, budget: number, last: KeptFile | undefined) {
     this.#text = sources[0]!.text;
@@ -75,16 +79,15 @@ export class FileRuns {
         everywhere.push(source);
         roots.push(declaration);
       }
-    // A name that comes or goes may change what another is taken for.
-    everywhere.push([...this.#declared.keys()].join(' '));
-    for (const root of roots) everywhere.push(this.#textsUsedBy(namesUsedIn(root)));
+    this.#known = scenarioFile;
+    for (const root of roots) everywhere.push(this.#textsUsedBy(namesUsedIn(root), NOTHING));
     const common = everywhere.join('\0');
     const same = last?.common === common ? last : undefined;
     this.#last = same?.scenarios ?? new Map();
-    this.file = scenarioFile && same?.file && { ...scenarioFile, machine: same.file.machine, tables: same.file.tables };
-    this.file ??= scenarioFile;
+    this.file = scenarioFile && { ...scenarioFile, ...same?.memory };
+    const memory = this.file && { machine: this.file.machine, tables: this.file.tables };
     // What was not asked for this time stays known for the next.
-    this.kept = { common, file: this.file, scenarios: new Map(this.#last) };
+    this.kept = { common, memory, scenarios: new Map(this.#last) };
   }
 
   /** What the scenario comes to, where that is known, at the lines where it stands now. */
@@ -114,21 +117,47 @@ export class FileRuns {
   }
 
   #keyOf(scenario: ScenarioDecl): string {
-    const used = this.#textsUsedBy(namesUsedIn({ kind: 'scenario', ...scenario }));
-    return `${this.#text.slice(scenario.start, scenario.end)}\0${used}`;
+    let key = this.#keys.get(scenario);
+    if (key === undefined) {
+      const used = this.#textsUsedBy(namesUsedIn({ kind: 'scenario', ...scenario }), namesBoundIn(scenario));
+      key = `${this.#text.slice(scenario.start, scenario.end)}\0${used}`;
+      this.#keys.set(scenario, key);
+    }
+    return key;
   }
 
-  /** The declarations that names stand for, at first or second hand. */
-  #textsUsedBy(names: ReadonlySet<string>): string {
+  /**
+   * The declarations that names stand for, at first or second hand. Where one stands for nothing, what a run says of it
+   * depends on all names of the file: one of them may be meant.
+   */
+  #textsUsedBy(names: ReadonlySet<string>, bound: ReadonlySet<string>): string {
     const used = new Set([...names].sort());
     const texts: string[] = [];
+    let isStrange = false;
     // A set's iteration reaches what is added on the way.
     for (const name of used) {
       const text = this.#declared.get(name);
-      if (text === undefined) continue;
-      texts.push(text);
-      for (const more of this.#uses.get(name)!) used.add(more);
+      if (text !== undefined) {
+        texts.push(text);
+        for (const more of this.#uses.get(name)!) used.add(more);
+      } else isStrange ||= !bound.has(name) && !this.#isKnown(name);
     }
+    if (isStrange) texts.push([...this.#declared.keys()].join(' '));
     return texts.join('\0');
   }
+
+  /** Whether a name that is not declared stands for something all the same. */
+  #isKnown(name: string): boolean {
+    if (!this.#known) return false;
+    const { generation, machine } = this.#known;
+    return (
+      generation.constants.has(name) ||
+      generation.ioctls.has(name) ||
+      isErrno(name) ||
+      name === 'iommu0' ||
+      machine.devices.some((device) => device.name === name)
+    );
+  }
 }
+
+const NOTHING: ReadonlySet<string> = new Set();

@@ -1,6 +1,7 @@
 import { indexLines, type Lines } from '../features/lines.ts';
 import { analyse } from '../language/analyse.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
+import { KeptFindings } from '../language/kept-findings.ts';
 import { type FileHost, type Resolved, resolve } from '../language/resolve.ts';
 
 /**
@@ -8,6 +9,11 @@ import { type FileHost, type Resolved, resolve } from '../language/resolve.ts';
  * line has the patience.
  */
 export const MAX_TEXT = 2_000_000;
+
+/** Where a snapshot has its includes from, and who is told that somebody works with it. */
+export interface SnapshotHost extends FileHost {
+  used(snapshot: Snapshot): void;
+}
 
 /**
  * A document as it was at one version, with everything static that is known of it and of what it includes. Computed when
@@ -20,19 +26,23 @@ export class Snapshot {
   readonly file: string;
   readonly version: number;
   readonly lines: Lines;
-  readonly #host: FileHost;
+  readonly #host: SnapshotHost;
+  /** Passed on from one version of the document to the next. */
+  #kept: KeptFindings;
   /** Every file that was asked for, with the text found; undefined for one that could not be read. */
   readonly #reads = new Map<string, string | undefined>();
   readonly #linesOf = new Map<string, Lines>();
   #resolved: Resolved | undefined;
   #diagnostics: readonly Diagnostic[] | undefined;
 
-  constructor(uri: string, file: string, version: number, lines: Lines, host: FileHost) {
+  /** @param before what the document was last */
+  constructor(uri: string, file: string, version: number, lines: Lines, host: SnapshotHost, before?: Snapshot) {
     this.uri = uri;
     this.file = file;
     this.version = version;
     this.lines = lines;
     this.#host = host;
+    this.#kept = before ? before.#kept : new KeptFindings();
     this.#linesOf.set(file, lines);
   }
 
@@ -40,17 +50,26 @@ export class Snapshot {
     this.#resolved ??= resolve(this.file, this.isTooLarge ? '' : this.lines.text, {
       resolve: (from, path) => this.#host.resolve(from, path),
       read: (file) => {
+        const known = this.#reads.get(file);
+        if (known !== undefined) return known;
         const text = this.#host.read(file);
         this.#reads.set(file, typeof text === 'string' ? text : undefined);
         return text;
       },
     });
+    this.#host.used(this);
     return this.#resolved;
+  }
+
+  /** Lets go what can be worked out again from the texts: nobody has asked for it for a while. */
+  rest(): void {
+    this.#resolved = undefined;
+    this.#kept = new KeptFindings();
   }
 
   /** All findings, those in included files among them. */
   get diagnostics(): readonly Diagnostic[] {
-    this.#diagnostics ??= this.isTooLarge ? [tooLarge(this.file, this.lines.text)] : analyse(this.resolved);
+    this.#diagnostics ??= this.isTooLarge ? [tooLarge(this.file, this.lines.text)] : analyse(this.resolved, this.#kept);
     return this.#diagnostics;
   }
 

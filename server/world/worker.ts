@@ -1,3 +1,4 @@
+import { compatAt } from '../features/compat/index.ts';
 import { indexLines, lineOf } from '../features/lines.ts';
 import { type CheckReport, runFile, type ScenarioReport } from '../features/run-file.ts';
 import { findSkips } from '../features/skips.ts';
@@ -26,7 +27,9 @@ export function serveJobs(post: (message: FromWorker) => void): (message: ToWork
       end =
         job.kind === 'walk'
           ? { cancelled: false, answer: walkOfLine(resolveTexts(job), job.line) }
-          : await run(job, cache, (part) => post({ id, part }), isCancelled);
+          : job.kind === 'compat'
+            ? { cancelled: false, answer: compatAt(resolveTexts(job), job.offset, job.summary) }
+            : await run(job, cache, (part) => post({ id, part }), isCancelled);
     } catch (error) {
       end = { cancelled: false, problem: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }

@@ -1,8 +1,10 @@
 import { indexLines } from '../features/lines.ts';
 import type { Diagnostic } from '../language/diagnostic.ts';
-import type { FileHost } from '../language/resolve.ts';
-import { MAX_TEXT, Snapshot } from './snapshot.ts';
+import { MAX_TEXT, Snapshot, type SnapshotHost } from './snapshot.ts';
 import { canonicalUri, includeUri } from './uri.ts';
+
+/** Documents whose trees stay in memory. Of the others the text and the findings do; they are parsed again when needed. */
+const AWAKE = 10;
 
 /** How files that are not open are read, by URI. */
 export type ReadFile = (uri: string) => string | { readonly problem: string };
@@ -10,7 +12,9 @@ export type ReadFile = (uri: string) => string | { readonly problem: string };
 /** The open documents. Their texts win over those on disk, in includes too. */
 export class World {
   readonly #snapshots = new Map<string, Snapshot>();
-  readonly #host: FileHost;
+  readonly #host: SnapshotHost;
+  /** Snapshots with trees, the one that was asked last at the end. */
+  readonly #awake = new Set<Snapshot>();
 
   constructor(read: ReadFile) {
     this.#host = {
@@ -21,7 +25,17 @@ export class World {
           ? { problem: `it has more than ${MAX_TEXT / 1e6} MB` }
           : text;
       },
+      used: (snapshot) => this.#used(snapshot),
     };
+  }
+
+  #used(snapshot: Snapshot): void {
+    this.#awake.delete(snapshot);
+    this.#awake.add(snapshot);
+    if (this.#awake.size <= AWAKE) return;
+    const [oldest] = this.#awake;
+    this.#awake.delete(oldest!);
+    oldest!.rest();
   }
 
   get(uri: string): Snapshot | undefined {
@@ -35,12 +49,16 @@ export class World {
   /** Opens a document or takes over its new text. Answers the documents that include it and now stand anew. */
   set(uri: string, version: number, text: string): readonly Snapshot[] {
     const file = canonicalUri(uri);
-    this.#snapshots.set(file, new Snapshot(uri, file, version, indexLines(text), this.#host));
+    const before = this.#snapshots.get(file);
+    if (before) this.#awake.delete(before);
+    this.#snapshots.set(file, new Snapshot(uri, file, version, indexLines(text), this.#host, before));
     return this.renewReadersOf([file]);
   }
 
   close(uri: string): readonly Snapshot[] {
     const file = canonicalUri(uri);
+    const last = this.#snapshots.get(file);
+    if (last) this.#awake.delete(last);
     this.#snapshots.delete(file);
     return this.renewReadersOf([file]);
   }
@@ -67,7 +85,8 @@ export class World {
     const renewed: Snapshot[] = [];
     for (const old of this.all()) {
       if (!isOutdated(old)) continue;
-      const snapshot = new Snapshot(old.uri, old.file, old.version, old.lines, this.#host);
+      const snapshot = new Snapshot(old.uri, old.file, old.version, old.lines, this.#host, old);
+      this.#awake.delete(old);
       this.#snapshots.set(old.file, snapshot);
       renewed.push(snapshot);
     }

@@ -306,8 +306,12 @@ scenario "s" {
   });
 
   test('a file without uapi gets one', () => {
-    const text = 'let a = 1\n';
-    expect(mended(text)).toBe('uapi vfio-2020-07\n\nlet a = 1\n');
+    const text = 'let a = VFIO_IOMMU_NESTING_OP\nlet b = VFIO_IOMMU_PASID_REQUEST\n';
+    expect(mended(text)).toBe(`uapi vfio-2020-07\n\n${text}`);
+    // Which one is meant cannot be told: each is offered, none is preferred.
+    const open = actionsOn('let a = 1\n').filter((a) => a.diagnosticCodes.includes('uapi-missing'));
+    expect(open.length).toBeGreaterThan(1);
+    expect(open.some((a) => a.isPreferred)).toBe(false);
   });
 
   test('pri without ats', () => {
@@ -320,19 +324,33 @@ scenario "s" {
 });
 
 describe('misspelt words become what the message offers', () => {
-  const GOOD = scenarioText('  submit alloc as pasid\n  submit bind\n  dma read dev0 pasid pasid at 0x7f00_0000_0000');
+  const GOOD = scenarioText(
+    `  submit alloc as pasid
+  submit bind expect hidden EINVAL or reason argsz-too-small
+  dma read dev0 pasid pasid at 0x7f00_0000_0000 expect fault SFS.9
+  submit alloc expect ENOSPC
+  invalidate iommu0 pc_inv { G = global }`,
+    { declarations: 'machine { iommu vtd { NEST = 1 } }' },
+  );
   const SLIPS: readonly (readonly [wrong: string, right: string])[] = [
     ['uapi vfoi-2020-07', 'uapi vfio-2020-07'],
     ['x86-46', 'x86-64'],
     ['submti alloc', 'submit alloc'],
     ['nestin_op bind', 'nesting_op bind'],
     ['gpgd = gpts.root', 'gpgd = gpt.root'],
-    ['addr_widht = 48', 'addr_width = 48'],
     ['IOMMU_PASID_FORMAT_INTEL_VDT', 'IOMMU_PASID_FORMAT_INTEL_VTD'],
     ['read dev1 pasid', 'read dev0 pasid'],
     ['submit bindd', 'submit bind'],
     ['pagetabel gpt', 'pagetable gpt'],
     ['dma red dev0', 'dma read dev0'],
+    ['addr_widht = 48', 'addr_width = 48'],
+    ['expect fault SFS.99', 'expect fault SFS.9'],
+    ['hidden EINVLA', 'hidden EINVAL'],
+    ['reason argsz-to-small', 'reason argsz-too-small'],
+    ['ENSPC', 'ENOSPC'],
+    ['pc_inf {', 'pc_inv {'],
+    ['iommu vdt', 'iommu vtd'],
+    ['NETS = 1', 'NEST = 1'],
   ];
   for (const [wrong, right] of SLIPS)
     test(`${wrong} -> ${right}`, () => {

@@ -24,8 +24,8 @@ describe('declarations', () => {
     expect(found).toEqual(
       expect.arrayContaining(['scenario', 'let', 'machine', 'pagetable', 'bind_data', 'nesting_op']),
     );
+    expect(found).toContain('evolve');
     expect(found).not.toContain('uapi');
-    expect(found).not.toContain('evolve');
     expect(labels('|', '')[0]).toBe('uapi');
   });
 
@@ -48,12 +48,22 @@ describe('declarations', () => {
 
   test('behind uapi stand generations, and in its braces quirks', () => {
     expect(labels('uapi |', '')).toEqual(expect.arrayContaining(['vfio-2020-07', 'iommufd-6.8']));
-    expect(labels('uapi |', '')[0]).toBe('vfio-2020-07');
     const typed = at('uapi vfio-20|', '');
-    expect(typed[0]).toMatchObject({ label: 'vfio-2020-07', replace: { start: 5, end: 12 } });
+    expect(typed).toContainEqual(expect.objectContaining({ label: 'vfio-2020-07', replace: { start: 5, end: 12 } }));
     expect(labels('uapi vfio-2020-07 { | }', '')).toContain('bind_error_lost');
     expect(labels('uapi vfio-2020-07 { bind_error_lost = off, | }', '')).not.toContain('bind_error_lost');
     expect(labels('uapi vfio-2020-07 { bind_error_lost = | }', '')).toEqual(['on', 'off']);
+  });
+
+  test('evolve: structs, the version, types of new fields and then the fields themselves', () => {
+    expect(labels('evolve |')).toEqual(['struct']);
+    expect(labels('evolve struct |')).toContain('iommu_gpasid_bind_data');
+    expect(labels('evolve struct iommu_gpasid_bind_data |')).toEqual(['version']);
+    const evolved = (fields: string): string => `evolve struct iommu_gpasid_bind_data version 2 { ${fields} }\n`;
+    expect(first(evolved('|'), 2)).toEqual(['__u8', '__u16']);
+    expect(labels(evolved('__u64 |'))).toEqual([]);
+    expect(labels(`${evolved('__u64 hint')}bind_data b {\n  |\n}`)).toContain('hint');
+    expect(labels('bind_data b {\n  |\n}')).not.toContain('hint');
   });
 
   test('names are not offered where a new one is due', () => {
@@ -99,6 +109,38 @@ describe('machine', () => {
     expect(labels('machine { device dev0 { ats = | } }')).toEqual(['0', '1']);
     expect(labels('machine { ram 0 size 1G | }')).toEqual([]);
     expect(labels('machine { ram 0 size 1G -> 4G | }')).toEqual(['page']);
+  });
+});
+
+describe('machines of other generations', () => {
+  const keys = (item: string, uapi: string): string[] => labels(`machine { ${item} { | } }`, `uapi ${uapi}\n`);
+
+  test('items that the generation has, and models that it runs on', () => {
+    expect(labels('machine { | }', 'uapi iommufd-6.8\n')).toEqual(['iommu', 'device', 'ram', 'haw', 'iommufd']);
+    expect(labels('machine { | }', 'uapi vfio-2018-02\n')).toContain('process');
+    expect(labels('machine { iommu | }', 'uapi iommufd-6.8\n')).toEqual(['vtd', 'selftest']);
+    expect(labels('machine { iommu | }', 'uapi vfio-arm-2020\n')).toEqual(['smmuv3']);
+    expect(keys('process worker', 'vfio-2018-02')).toEqual(['pid', 'mm', 'ptrace']);
+    expect(keys('iommufd', 'iommufd-6.8')).toEqual(['empty']);
+  });
+
+  test('keys of the model that the item names', () => {
+    const arm = keys('iommu smmuv3', 'vfio-arm-2020');
+    expect(arm).toEqual(expect.arrayContaining(['IDR0', 'AIDR', 'SSIDSIZE', 'OAS']));
+    for (const foreign of ['cap', 'ecap', 'haw', 'NEST', 'model', 'ssid_bits']) expect(arm).not.toContain(foreign);
+    expect(keys('iommu selftest', 'iommufd-6.8')).toEqual([]);
+    expect(keys('iommu vtd', 'iommufd-6.8')).not.toContain('IDR0');
+  });
+
+  test('the files of 2018 and their words', () => {
+    const of = (setting: string): string[] => labels(`machine { iommu smmuv3 { ${setting} } }`, 'uapi iommu-2018-04\n');
+    expect(of('model = 2, |')).toEqual(expect.arrayContaining(['asid_bits', 'httu', 'IDR5']));
+    expect(of('model = 2, |')).not.toContain('model');
+    expect(of('httu = |')).toEqual(['none', 'access', 'access+dirty']);
+    expect(of('httu = access+|')).toEqual(['dirty']);
+    expect(labels('let a = iommu0.|', 'uapi iommu-2018-04\nmachine { iommu smmuv3 { } }\n')).toEqual(
+      expect.arrayContaining(['IDR0', 'OAS', 'model', 'stall']),
+    );
   });
 });
 
@@ -296,6 +338,116 @@ describe('steps', () => {
     expect(labels('scenario "s" {\n  let a = 1\n}\nscenario "t" {\n  let b = |\n}\n')).not.toContain('a');
   });
 
+  test('steps that a generation and its model have', () => {
+    const words = (uapi: string, machine = ''): string[] =>
+      labels(`${machine}\nscenario "s" {\n  |\n}\n`, `uapi ${uapi}\n`);
+    expect(words('iommufd-6.12')).toEqual(expect.arrayContaining(['inject', 'replace', 'unbind', 'dma']));
+    expect(words('iommufd-6.12')).not.toContain('respond');
+    expect(words('iommu-2018-04')).toEqual(expect.arrayContaining(['inject', 'respond']));
+    expect(words('iommu-2018-04')).not.toContain('replace');
+    for (const word of ['dma', 'invalidate']) {
+      expect(words('iommufd-6.12', 'machine { iommu selftest { } }')).not.toContain(word);
+      expect(words('vfio-arm-2020')).not.toContain(word);
+    }
+    for (const uapi of ['iommufd-7.2', 'iommu-2018-05', 'vfio-2021-03'])
+      for (const word of ['parallel', 'command']) expect(words(uapi), uapi).not.toContain(word);
+  });
+
+  const IOMMUFD = `
+machine { device dev0 { ats = 1 } }
+struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000, addr_width = 48 }
+raw bitmap size 64
+struct iommu_hwpt_alloc parent { size = sizeof, dev_id = dev0.id, pt_id = ioas.id }
+struct iommu_fault_alloc queue { size = sizeof }
+struct iommu_hwpt_pgfault request { grpid = 1 }
+struct iommu_ioas_alloc space { size = sizeof }
+`;
+  const fd = (line: string): string[] =>
+    labels(`${IOMMUFD}scenario "s" {\n  submit parent as made\n  ${line}\n}\n`, 'uapi iommufd-6.12\n');
+  const field = (line: string): string[] =>
+    labels(`${IOMMUFD}struct iommu_hwpt_alloc nested { size = sizeof\n  ${line}\n}\n`, 'uapi iommufd-6.12\n');
+
+  test('attach, replace and detach of an iommufd', () => {
+    expect(fd('attach dev0 |')).toEqual(['to', 'pasid', 'fail_nth', 'as', 'expect']);
+    expect(fd('attach dev0 to |').slice(0, 4)).toEqual([
+      'made.out_hwpt_id',
+      'parent.out_hwpt_id',
+      'space.out_ioas_id',
+      'ioas.id',
+    ]);
+    expect(fd('attach dev0 to made.|')).toContain('out_hwpt_id');
+    expect(fd('attach dev0 to ioas.|')).toEqual(['id']);
+    expect(fd('attach dev0 to ioas.id | expect EINVAL, reason vtd-pasid-dirty')).toContain('pasid');
+    expect(fd('detach dev0 |')).toContain('pasid');
+    expect(fd('unbind |')).toEqual(['dev0']);
+    expect(fd('expect bound dev0 |')).toEqual(['pasid', 'to']);
+    expect(fd('attach dev0 to ioas.id as got\n  expect got.|')).toEqual(['pt_id', 'hwpt_id', 'dev_id']);
+    // A container has no objects to attach to.
+    expect(labels(inScenario('attach dev0 |'))).toEqual(['fail_nth', 'expect']);
+    expect(labels(inScenario('expect bound dev0 |'))).toEqual(['pasid']);
+  });
+
+  test('queues by their file descriptor, and what devices report', () => {
+    expect(fd('read |')).toEqual(['gpa', 'hpa', 'user', 'fd']);
+    expect(fd('read fd |')[0]).toBe('queue.out_fault_fd');
+    expect(fd('read fd queue.out_fault_fd |')).toEqual(['into']);
+    expect(fd('write fd queue.out_fault_fd |')).toEqual(['from']);
+    expect(fd('read fd queue.out_fault_fd into |')).toContain('request');
+    expect(fd('read fd queue.out_fault_fd into request |')).toEqual(['size', 'expect']);
+    expect(fd('write fd queue.out_fault_fd from request expect |')).toContain('EINVAL');
+    expect(fd('inject dev0 |')[0]).toBe('request');
+  });
+
+  test('ids and addresses in fields', () => {
+    expect(field('dev_id = |')[0]).toBe('dev0.id');
+    expect(field('pt_id = |').slice(0, 3)).toEqual(['parent.out_hwpt_id', 'space.out_ioas_id', 'ioas.id']);
+    expect(field('fault_id = |')[0]).toBe('queue.out_fault_id');
+    expect(field('data_type = IOMMU_HWPT_DATA_VTD_S1\n  data_uptr = |')[0]).toBe('&s1');
+    expect(field('data_type = IOMMU_HWPT_DATA_VTD_S1\n  data_uptr = &|').slice(0, 2)).toEqual(['s1', 'bitmap']);
+    expect(fd('expect dev0.|')).toEqual(['sid', 'id', 'hwpt_id']);
+    expect(labels('let a = dev0.|', 'uapi vfio-arm-2020\n')).toEqual(['sid', 'stage1']);
+  });
+
+  test('older names of fields, behind their own', () => {
+    const bind = (fields: string): string[] =>
+      labels(`struct vfio_iommu_type1_bind b { argsz = sizeof\n  ${fields}\n}`, 'uapi vfio-2018-02\n');
+    expect(bind('|').indexOf('flags')).toBeLessThan(bind('|').indexOf('mode'));
+    expect(bind('mode = VFIO_IOMMU_BIND_PROCESS\n  |')).not.toContain('flags');
+    expect(bind('flags = VFIO_IOMMU_BIND_PROCESS\n  |')).not.toContain('mode');
+    expect(bind('mode = |')[0]).toBe('VFIO_IOMMU_BIND_PROCESS');
+  });
+
+  test('calls inside the kernel, the device they are about, and processes', () => {
+    const at2018 = (line: string): string[] =>
+      labels(`struct pasid_table_config t { }\nscenario "s" {\n  ${line}\n}\n`, 'uapi iommu-2018-04\n');
+    expect(at2018('submit t to |').slice(0, 2)).toEqual(['bind_pasid_table', 'unbind_pasid_table']);
+    expect(at2018('submit t to bind_pasid_table |')).toContain('on');
+    expect(at2018('submit t to bind_pasid_table on |')).toEqual(['dev0']);
+    expect(labels('machine { process worker { } }\nscenario "s" {\n  exit |\n}\n', 'uapi vfio-2018-02\n')[0]).toBe(
+      'worker',
+    );
+  });
+
+  test('what a payload carries, behind expect and in members', () => {
+    const bind = 'struct vfio_iommu_type1_bind own { flags = VFIO_IOMMU_BIND_PROCESS, data = bind_data { } }\n';
+    const at2018 = (line: string): string[] =>
+      labels(`${bind}scenario "s" {\n  submit own as made\n  ${line}\n}\n`, 'uapi vfio-2018-02\n');
+    expect(at2018('submit own expect |')).toContain('data.pasid');
+    expect(at2018('submit own expect data.|')).toContain('pasid');
+    expect(at2018('expect made.data.|')).toContain('pasid');
+    expect(at2018('submit own expect hidden |')).toContain('skipped');
+  });
+
+  test('words of the mock on its machine only', () => {
+    const mock = 'machine { iommu selftest { } }\n';
+    const lone = (machine: string): string[] =>
+      labels(`${machine}scenario "s" {\n  expect |\n}\n`, 'uapi iommufd-6.8\n');
+    expect(lone(mock)).toEqual(expect.arrayContaining(['iotlb', 'devcache', 'bound']));
+    expect(lone(mock)).not.toContain('cached');
+    expect(lone('')).not.toContain('iotlb');
+    expect(labels(`${mock}scenario "s" {\n  expect devcache |\n}\n`, 'uapi iommufd-6.8\n')).toEqual(['dev0']);
+  });
+
   test('below a payload that is never closed', () => {
     expect(labels('scenario "s" {\n  submit pasid_request {\n    argsz = sizeof\n  dma read |\n}\n')).toEqual(['dev0']);
     expect(labels('scenario "s" {\n  for i in 0..4 {\n    submit pasid_request {\n    dma read dev0 at |')).toContain(
@@ -333,6 +485,18 @@ describe('documentation', () => {
     for (const text of texts)
       for (const { docKey, label } of at(text, text.startsWith('uapi') ? '' : undefined))
         if (docKey) expect(completionDoc(docKey), `${label}: ${docKey}`).not.toBe('');
+    const others = {
+      'iommu-2018-04': ['machine { iommu smmuv3 { | } }', 'let a = iommu0.|', 'scenario "s" {\n  submit x to |\n}'],
+      'vfio-2018-02': ['machine { | }', 'machine { process p { | } }', 'struct vfio_iommu_type1_bind b { | }'],
+      'iommufd-7.2': ['scenario "s" {\n  attach dev0 |\n}', 'scenario "s" {\n  submit x expect reason |\n}'],
+    };
+    for (const [uapi, lines] of Object.entries(others))
+      for (const line of lines) {
+        const found = at(line, `uapi ${uapi}\n`);
+        expect(found.length, `${uapi} ${line}`).toBeGreaterThan(0);
+        for (const { docKey, label } of found)
+          if (docKey) expect(completionDoc(docKey), `${uapi}: ${label}: ${docKey}`).not.toBe('');
+      }
   });
 
   test('an unknown key has no text', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { definitionOf } from '../../server/features/definition.ts';
+import { resolve } from '../../server/language/resolve.ts';
+import { filesHost } from '../run-text.ts';
 import { atCursor, checkPlaces } from './fixture.ts';
 
 describe('definition', () => {
@@ -41,6 +43,12 @@ describe('definition', () => {
       'what several scenarios bind, from a payload',
       'uapi vfio-2020-07\nbind_data b { hpasid = $0id }\npasid_request p { argsz = 8 }\nscenario "s" {\n  submit p as [id]\n}\nscenario "t" {\n  submit p as [id]\n}\n',
     ],
+    ['a process', 'uapi vfio-2018-02\nmachine { process [worker] { pid = 7 } }\nscenario "s" {\n  exit wor$0ker\n}\n'],
+    ['the buffer of a queue', 'uapi iommufd-6.12\nraw [buf] size 8\nscenario "s" {\n  read fd 5 into b$0uf\n}\n'],
+    [
+      'the result behind to',
+      'uapi iommufd-6.12\nstruct iommu_hwpt_alloc p { size = sizeof }\nscenario "s" {\n  submit p as [made]\n  attach dev0 to ma$0de.out_hwpt_id\n}\n',
+    ],
     ['its own declaration', 'uapi vfio-2020-07\nlet [ba$0se] = 1\n'],
   ])('%s', (_what, fixture) => {
     checkPlaces(fixture, definitionOf);
@@ -62,6 +70,23 @@ describe('definition', () => {
       'uapi vfio-2020-07\nscenario "s" {\n  let x = 1\n}\nscenario "t" {\n  let [x] = 2\n  expect $0x == 2\n}\n',
       definitionOf,
     );
+  });
+
+  test('an include leads to the file that the host means, whatever its name looks like', () => {
+    const texts = { 'disk:/other/guest.vsva': 'let other = 1\n', 'disk:/real': 'let base = 1\n' };
+    const meant: Readonly<Record<string, string>> = {
+      'guest.vsva': 'disk:/real',
+      'more.vsva': 'disk:/other/guest.vsva',
+    };
+    const text = 'uapi vfio-2020-07\ninclude "more.vsva"\ninclude "guest.vsva"\ninclude "gone.vsva"\n';
+    const host = { ...filesHost(texts), resolve: (_from: string, path: string) => meant[path] ?? path };
+    const resolved = resolve('test.vsva', text, host);
+    const found = ['more', 'guest', 'gone'].map((word) => definitionOf(resolved, text.indexOf(word)));
+    expect(found.map((places) => places.map(({ file }) => file))).toEqual([
+      ['disk:/other/guest.vsva'],
+      ['disk:/real'],
+      [],
+    ]);
   });
 
   test('in an included file, and the include itself', () => {

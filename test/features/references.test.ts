@@ -21,6 +21,14 @@ describe('references', () => {
       'a payload of an outcome',
       'uapi vfio-2020-07\npasid_request [p] { argsz = 8 }\nscenario "s" {\n  submit [p] expect [$0p].argsz == 8\n}\n',
     ],
+    [
+      'a process',
+      'uapi vfio-2018-02\nmachine { process [wor$0ker] { pid = 7 } }\nscenario "s" {\n  exit [worker]\n}\n',
+    ],
+    [
+      'a device of an iommufd',
+      'uapi iommufd-6.12\nmachine { device [dev0] { ats = 1 } }\nstruct iommu_hwpt_alloc p { dev_id = [d$0ev0].id }\nscenario "s" {\n  attach [dev0] to ioas.id\n  unbind [dev0]\n}\n',
+    ],
   ])('%s', (_what, fixture) => checkPlaces(fixture, referencesTo));
 
   test('without declarations', () => {

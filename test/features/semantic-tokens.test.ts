@@ -98,6 +98,50 @@ scenario "s" for n in [1] {
     ]);
   });
 
+  test('calls, processes, queues and files of sysfs', () => {
+    const of = (text: string, from: string): string[] => {
+      const all = shown(text);
+      return all.slice(all.indexOf(from));
+    };
+    expect(
+      of(
+        'uapi iommu-2018-04\nstruct pasid_table_config t { }\nscenario "s" { submit t to bind_pasid_table on dev0 }',
+        'submit:keyword',
+      ),
+    ).toEqual([
+      'submit:keyword',
+      't:variable',
+      'to:keyword',
+      'bind_pasid_table:function',
+      'on:keyword',
+      'dev0:variable',
+    ]);
+    expect(
+      of('uapi vfio-2018-02\nmachine { process worker { mm = 0 } }\nscenario "s" { exit worker }', 'process:keyword'),
+    ).toEqual([
+      'process:keyword',
+      'worker:variable.declaration',
+      'mm:property',
+      '0:number',
+      'scenario:keyword',
+      '"s":string',
+      'exit:keyword',
+      'worker:variable',
+    ]);
+    expect(of('uapi iommufd-6.12\nraw b size 8\nscenario "s" { read fd 5 into b }', 'read:keyword')).toEqual([
+      'read:keyword',
+      'fd:keyword',
+      '5:number',
+      'into:keyword',
+      'b:variable',
+    ]);
+    expect(of('uapi iommu-2018-04\nmachine { iommu smmuv3 { httu = access+dirty } }', 'httu:property')).toEqual([
+      'httu:property',
+      'access:enumMember',
+      'dirty:enumMember',
+    ]);
+  });
+
   test('doc comments, and comments over several lines', () => {
     expect(shown('//! file\n/// doc\nlet a = 1\n/* one\n   two */')).toEqual([
       '//! file:comment.documentation',

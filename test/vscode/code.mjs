@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { format } from 'node:util';
 import { launchBrowser, NOISE, openWorkbench, serverCli, startServer, versionText } from './lib.mjs';
 
-const LIMIT_MS = Number(process.env.HARNESS_TIMEOUT_MS || 180_000);
+const LIMIT_MS = Number(process.env.HARNESS_TIMEOUT_MS || 300_000);
 const VERBOSE = Boolean(process.env.HARNESS_VERBOSE);
 
 const { named, folders } = parseArguments(process.argv.slice(2));

@@ -182,6 +182,7 @@ export async function openWorkbench(browser, server, options) {
   const context = await browser.newContext({
     viewport: viewport ?? { width: 1280, height: 800 },
     reducedMotion: 'reduce',
+    deviceScaleFactor: Number(process.env.HARNESS_SCALE || 1),
   });
   const isLocal = (url) => ['127.0.0.1', 'localhost'].includes(url.hostname) || !/^https?:$/.test(url.protocol);
   await context.route(

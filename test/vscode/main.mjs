@@ -1,4 +1,4 @@
-// One run of one suite: `main.mjs sources [dies] | package FILE | web | ui`. Exits with 0 only when it passed.
+// One run of one suite: `main.mjs sources [dies] | package FILE | web | ui [FLOW]`. Exits with 0 only when it passed.
 import { join, resolve } from 'node:path';
 import { executable, runPackage, runSources, runWeb } from './run-tests.mjs';
 import { runUi } from './ui.mjs';
@@ -11,7 +11,7 @@ const RUNS = {
       : runSources(await executable()),
   package: async () => runPackage(await executable(), resolve(argument)),
   web: runWeb,
-  ui: runUi,
+  ui: () => runUi(argument),
 };
 
 try {

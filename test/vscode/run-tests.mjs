@@ -15,10 +15,11 @@ const SUITE = join(root, 'dist/test-vscode/suite.cjs');
 const WEB_SUITE = join(root, 'dist/test-vscode/suite-web.cjs');
 const SHIM = join(here, 'shim/code');
 
-/** Desktop VS Code where it can be had, else its stand-in; VSCODE_TEST=desktop|shim decides. */
+/** Desktop VS Code where it can be had and shown, else its stand-in; VSCODE_TEST=desktop|shim decides. */
 export async function executable() {
   const mode = process.env.VSCODE_TEST ?? 'auto';
-  if (mode === 'shim') return SHIM;
+  const noDisplay = process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY;
+  if (mode === 'shim' || (mode === 'auto' && noDisplay)) return SHIM;
   try {
     if (mode === 'auto') {
       const url = 'https://update.code.visualstudio.com/api/releases/stable';
@@ -112,7 +113,9 @@ export async function runWeb() {
         if (!NOISE.test(line)) console.log(line);
       },
     });
-    const late = new Promise((done) => setTimeout(() => done({ code: 124 }), 120_000).unref());
+    const late = new Promise((done) =>
+      setTimeout(() => done({ code: 124, reason: 'the web host gave no result in time' }), 300_000).unref(),
+    );
     const { code, reason, logs } = await Promise.race([testsExit, late]);
     if (code === 0) return;
     if (process.env.HARNESS_VERBOSE)

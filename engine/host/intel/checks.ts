@@ -172,6 +172,80 @@ export const INVALIDATE_CHECKS = Object.freeze({
   ),
 }) satisfies Readonly<Record<string, Check>>;
 
+const FORM = 'Linux 5.8, as patched in vSVA v1';
+
+/** What intel_svm_bind_gpasid asks of the form without argsz in front of its other checks. */
+export const VERSIONED_BIND_CHECKS = Object.freeze({
+  bindFormVersion: check(
+    'version-wrong',
+    'EINVAL',
+    bind,
+    'version must be that of the kernel: the driver takes no older one.',
+    'posted patch',
+    FORM,
+  ),
+  bindFormFormat: check(
+    'format-unsupported',
+    'EINVAL',
+    bind,
+    'The VT-d driver takes IOMMU_PASID_FORMAT_INTEL_VTD only.',
+    'posted patch',
+    FORM,
+  ),
+  bindFormFlags: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    bind,
+    'With padding_unchecked off, only IOMMU_SVA_GPASID_VAL is known in flags and bits 0 to 5 in vtd.flags.',
+    'derived',
+    FORM,
+  ),
+  bindFormPadding: check(
+    'padding-not-zero',
+    'EINVAL',
+    bind,
+    'With padding_unchecked off, every padding byte must be 0.',
+    'derived',
+    FORM,
+  ),
+}) satisfies Readonly<Record<string, Check>>;
+
+/** What intel_iommu_sva_invalidate asks of the form without argsz in front of its other checks. */
+export const VERSIONED_INVALIDATE_CHECKS = Object.freeze({
+  flushFormVersion: check(
+    'version-wrong',
+    'EINVAL',
+    svaFlush,
+    'version must be that of the kernel: the driver takes no older one.',
+    'posted patch',
+    FORM,
+  ),
+  flushFormFlags: check(
+    'unknown-flag-bits',
+    'EINVAL',
+    svaFlush,
+    'With padding_unchecked off, cache and the flags of the tags must stay within the bits that are known.',
+    'derived',
+    FORM,
+  ),
+  flushFormGranularity: check(
+    'granularity-unknown',
+    'EINVAL',
+    svaFlush,
+    'With padding_unchecked off, granularity must be DOMAIN, PASID or ADDR.',
+    'derived',
+    FORM,
+  ),
+  flushFormPadding: check(
+    'padding-not-zero',
+    'EINVAL',
+    svaFlush,
+    'With padding_unchecked off, every padding byte must be 0.',
+    'derived',
+    FORM,
+  ),
+}) satisfies Readonly<Record<string, Check>>;
+
 /** What the driver leaves undone while it returns 0. */
 export const SKIPS = Object.freeze({
   granularity: {
@@ -179,5 +253,15 @@ export const SKIPS = Object.freeze({
     doc: 'VT-d has no invalidation of this cache at this granularity: the driver logs it, stops the loop over the cache types and returns 0.',
     evidence: 'source',
     source: SRC,
+  } satisfies Skip,
+});
+
+/** The same, where no core stands in front of the driver: the form without argsz. */
+export const VERSIONED_SKIPS = Object.freeze({
+  unknownCache: {
+    id: 'cache-type-skipped',
+    doc: 'The driver goes over the cache types that it knows and returns 0; a form without checks in the core lets others through to it.',
+    evidence: 'derived',
+    source: FORM,
   } satisfies Skip,
 });

@@ -1,39 +1,19 @@
 import type { PhysMem } from '../../memory/phys-mem.ts';
 import { decode, encode } from '../../models/vtd/bit-layout.ts';
-import { CAP_REG, ECAP_REG, type VtdCaps } from '../../models/vtd/caps.ts';
+import type { VtdCaps } from '../../models/vtd/caps.ts';
 import { descriptorByName, encodeDescriptor } from '../../models/vtd/descriptors.ts';
 import { secondStagePasidEntry, tornDownPasidEntry } from '../../models/vtd/pasid-entry.ts';
 import { CONTEXT_ENTRY, PASID_DIRECTORY_ENTRY, ROOT_ENTRY, RTADDR } from '../../models/vtd/structures.ts';
 import type { VtdUnit } from '../../models/vtd/translate.ts';
 import { type Format, PageTable } from '../../pagetable/index.ts';
-import { type CallResult, done, type FailPoints, type Refusal, refuse } from '../check.ts';
+import { type CallResult, type FailPoints, type Refusal, refuse } from '../check.ts';
 import type { Problem } from '../kernel.ts';
 import { bindGpasid } from './bind.ts';
 import { UNBIND_CHECKS as CHECKS } from './checks.ts';
+import { FIRST_DID } from './domain-ids.ts';
+import type { CacheInvalidate, GuestBind } from './payloads.ts';
+import { mapSecondStage, protectSecondStage, unmapSecondStage } from './second-stage.ts';
 import { svaInvalidate } from './sva-invalidate.ts';
-
-/** What intel_svm_bind_gpasid reads of the bind data. */
-export interface GuestBind {
-  readonly argsz: number;
-  readonly format: number;
-  readonly addrWidth: number;
-  readonly flags: bigint;
-  readonly gpgd: bigint;
-  readonly hpasid: bigint;
-  readonly gpasid: bigint;
-  readonly vtdFlags: bigint;
-}
-
-/** What intel_iommu_sva_invalidate reads of the invalidation data. `flags` and `pasid` lie at the same place in both members of the union. */
-export interface CacheInvalidate {
-  readonly cache: number;
-  readonly granularity: number;
-  readonly flags: number;
-  readonly pasid: bigint;
-  readonly addr: bigint;
-  readonly granuleSize: bigint;
-  readonly nbGranules: bigint;
-}
 
 export interface DeviceSetup {
   readonly name: string;
@@ -51,6 +31,8 @@ export class IntelDevice {
   /** PASIDs that have a guest page table bound on this device. */
   readonly bound = new Set<number>();
   attached = false;
+  /** Id of the IOMMU domain that the device is attached to. */
+  did = FIRST_DID;
   directory = 0n;
   pasidEnabled = false;
   constructor(setup: DeviceSetup) {
@@ -61,9 +43,8 @@ export class IntelDevice {
   }
 }
 
-/** The DMA domain of the container: one second stage for all attached devices. */
+/** The second stage of the container: the same for all attached devices, whichever domain ids they have. */
 export interface SecondStageDomain {
-  readonly did: number;
   readonly root: bigint;
   readonly format: Format;
   readonly table: PageTable;
@@ -90,8 +71,6 @@ export interface DriverSetup {
   readonly quirk: (name: string) => boolean;
 }
 
-/** 0 marks "no domain" and 1 is reserved for first-stage and pass-through entries, so Linux hands out 2 first. */
-const FIRST_DID = 2;
 export const RID2PASID = 0;
 const PASID_ENTRY_BYTES = 64n;
 const WHOLE_ADDRESS_SPACE = 0x7fff_ffff_ffff_f000n;
@@ -110,7 +89,7 @@ export class IntelDriver {
   #issued: bigint[][] = [];
   readonly #devices: readonly IntelDevice[];
   readonly #allocate: () => bigint;
-  readonly #leafSize: (gpa: bigint) => bigint;
+  readonly leafSize: (gpa: bigint) => bigint;
   readonly #rootTable: bigint;
 
   constructor(setup: DriverSetup) {
@@ -122,11 +101,10 @@ export class IntelDriver {
     this.isAllocated = setup.isAllocated;
     this.quirk = setup.quirk;
     this.#allocate = setup.allocate;
-    this.#leafSize = setup.leafSize;
+    this.leafSize = setup.leafSize;
     this.#devices = setup.devices.map((device) => new IntelDevice(device));
     const table = new PageTable(setup.format, setup.mem, setup.root, setup.allocate);
     this.domain = {
-      did: FIRST_DID,
       root: setup.root,
       format: setup.format,
       table,
@@ -188,10 +166,14 @@ export class IntelDriver {
     this.unit.invalidate(words);
   }
 
-  /** domain_context_mapping_one in scalable mode, and the entry for requests without PASID. */
-  attachGroup(group: readonly IntelDevice[], nesting: boolean): void {
+  /**
+   * domain_context_mapping_one in scalable mode, and the entry for requests without PASID.
+   * @param did the group's own domain id, where a container has several IOMMU domains
+   */
+  attachGroup(group: readonly IntelDevice[], nesting: boolean, did = FIRST_DID): void {
     this.domain.nesting = nesting;
     for (const device of group) {
+      device.did = did;
       // A directory covers the device's PASIDs, at least the 2^13 of its smallest size.
       const pdts = Math.max(0, Math.min(device.setup.pasidBits || 15, this.pasidBits) - 13);
       device.directory = this.#allocatePages(1 << Math.max(0, pdts + 7 + 3 - 12));
@@ -199,7 +181,7 @@ export class IntelDriver {
       this.#writePasidEntry(
         device,
         RID2PASID,
-        secondStagePasidEntry({ did: this.domain.did, pwsnp: this.caps.SMPWCS === 1, second: this.secondStage() }),
+        secondStagePasidEntry({ did, pwsnp: this.caps.SMPWCS === 1, second: this.secondStage() }),
       );
       this.#writeContext(device, {
         P: 1,
@@ -218,8 +200,8 @@ export class IntelDriver {
     for (const device of group) {
       this.tearDownEntry(device, RID2PASID);
       this.#writeContext(device, {});
-      this.issue('cc_inv', { G: 'device', DID: this.domain.did, SID: device.setup.sid, FM: 0 });
-      this.issue('iotlb_inv', { G: 'domain', DID: this.domain.did, DR: 1, DW: 1 });
+      this.issue('cc_inv', { G: 'device', DID: device.did, SID: device.setup.sid, FM: 0 });
+      this.issue('iotlb_inv', { G: 'domain', DID: device.did, DR: 1, DW: 1 });
       // Disabling ATS empties the endpoint's cache.
       this.unit.deviceTlb.removeDevice(device.setup.sid);
       device.bound.clear();
@@ -268,6 +250,18 @@ export class IntelDriver {
     for (const device of this.#devices) if (device.bound.delete(pasid)) this.tearDownEntry(device, pasid);
   }
 
+  /** Unbinds whatever is bound on a group of devices, PASID by PASID. Returns a note for each. */
+  unbindAll(group: readonly IntelDevice[]): string[] {
+    const bound = new Set(group.flatMap((device) => [...device.bound]));
+    return [...bound]
+      .sort((a, b) => a - b)
+      .flatMap((pasid) =>
+        group
+          .filter((device) => this.unbindGpasid(device, BigInt(pasid)).torndown)
+          .map((device) => `unbound PASID ${pasid} from ${device.name}`),
+      );
+  }
+
   svaInvalidate(
     device: IntelDevice,
     info: CacheInvalidate,
@@ -278,9 +272,8 @@ export class IntelDriver {
   }
 
   /** intel_pasid_tear_down_entry: clear, then PASID cache, IOTLB and device TLB. */
-  tearDownEntry(device: IntelDevice, pasid: number): void {
+  tearDownEntry(device: IntelDevice, pasid: number, did = device.did): void {
     this.#writePasidEntry(device, pasid, tornDownPasidEntry('log-faults'));
-    const did = this.domain.did;
     this.issue('pc_inv', { G: 'pasid', DID: did, PASID: pasid });
     this.issue('p_iotlb_inv', { G: 'pasid', DID: did, PASID: pasid });
     // RID2PASID is a second-stage entry, which PASID-based invalidation does not touch (VT-d 6.5.3.3).
@@ -301,11 +294,27 @@ export class IntelDriver {
   enablePasid(device: IntelDevice): void {
     if (device.pasidEnabled) return;
     device.pasidEnabled = true;
+    this.#setPaside(device, 1n);
+  }
+
+  /** Takes PASIDE out of the context entry again (intel_iommu_disable_pasid). */
+  disablePasid(device: IntelDevice): void {
+    if (!device.pasidEnabled) return;
+    device.pasidEnabled = false;
+    this.#setPaside(device, 0n);
+  }
+
+  #setPaside(device: IntelDevice, value: bigint): void {
     const at = this.#contextAddress(device);
     const words = [0n, 8n, 16n, 24n].map((offset) => this.mem.read64(at + offset));
     const fields = decode(CONTEXT_ENTRY, words);
-    this.#writeContext(device, { ...fields, PASIDE: 1n });
-    this.issue('cc_inv', { G: 'device', DID: this.domain.did, SID: device.setup.sid, FM: 0 });
+    this.#writeContext(device, { ...fields, PASIDE: value });
+    this.issue('cc_inv', { G: 'device', DID: device.did, SID: device.setup.sid, FM: 0 });
+  }
+
+  /** A page of host memory for tables, zeroed. */
+  allocatePage(): bigint {
+    return this.#allocate();
   }
 
   /** The address of a PASID's entry, or undefined while no page of the table holds it. */
@@ -335,70 +344,15 @@ export class IntelDriver {
   }
 
   mapSecondStage(gpa: bigint, hpa: bigint, size: bigint): CallResult | Problem {
-    const replaced = this.#covered(gpa, size);
-    if (replaced) this.#flushSecondStage(gpa, size, () => this.domain.table.unmap(gpa, size));
-    const leaf = this.#leafSize(gpa);
-    const page = (gpa | hpa | size) % leaf === 0n ? leaf : 0x1000n;
-    const result = this.domain.table.map({
-      ia: gpa,
-      oa: hpa,
-      size,
-      read: true,
-      write: true,
-      execute: false,
-      user: true,
-      global: false,
-      page,
-      set: 0n,
-    });
-    if (!result.ok) return { problem: result.problem };
-    if (this.domain.maxAddr < gpa + size) this.domain.maxAddr = gpa + size;
-    // Only a unit in caching mode may have cached the absence (CM = 1).
-    if (this.caps.CM === 1) this.#flushPages(gpa, size, 'new');
-    return done(0, replaced ? ['the range was mapped: it was unmapped and flushed first'] : []);
+    return mapSecondStage(this, gpa, hpa, size);
   }
 
   unmapSecondStage(gpa: bigint, size: bigint): CallResult | Problem {
-    const result = this.#flushSecondStage(gpa, size, () => this.domain.table.unmap(gpa, size));
-    return result.ok ? done(0, result.changed === 0 ? ['nothing was mapped there'] : []) : { problem: result.problem };
+    return unmapSecondStage(this, gpa, size);
   }
 
   protectSecondStage(gpa: bigint, size: bigint, read: boolean, write: boolean): CallResult | Problem {
-    const result = this.#flushSecondStage(gpa, size, () =>
-      this.domain.table.protect(gpa, size, { read, write, execute: false, user: true }),
-    );
-    return result.ok ? done() : { problem: result.problem };
-  }
-
-  #flushSecondStage<T extends { readonly ok: boolean }>(gpa: bigint, size: bigint, edit: () => T): T {
-    const result = edit();
-    if (result.ok) this.#flushPages(gpa, size, 'changed');
-    return result;
-  }
-
-  /**
-   * iommu_flush_iotlb_psi: one page-selective invalidation of the domain, or a domain-selective one beyond MAMV. Nested
-   * entries carry the same domain id in this kernel, so they go with it. Device TLBs are flushed without PASID only:
-   * entries that a device holds under a guest PASID stay.
-   */
-  #flushPages(gpa: bigint, size: bigint, what: 'changed' | 'new'): void {
-    const order = orderOf(size);
-    if (this.caps.PSI === 1 && order <= this.caps.MAMV) {
-      const start = gpa & ~((1n << BigInt(12 + order)) - 1n);
-      // A range that straddles its natural alignment needs a larger block; the driver rounds the page count only, so split it.
-      for (let at = start; at < gpa + size; at += 1n << BigInt(12 + order)) {
-        this.issue('iotlb_inv', { G: 'page', DID: this.domain.did, DR: 1, DW: 1, AM: order, IH: 0, ADDR: at });
-      }
-    } else {
-      this.issue('iotlb_inv', { G: 'domain', DID: this.domain.did, DR: 1, DW: 1 });
-    }
-    if (this.caps.CM === 0 || what === 'changed')
-      for (const device of this.attached()) this.flushDeviceTlb(device, undefined, gpa, order);
-  }
-
-  #covered(gpa: bigint, size: bigint): boolean {
-    for (let at = gpa; at < gpa + size; at += 0x1000n) if (this.domain.table.find(at)?.leaf) return true;
-    return false;
+    return protectSecondStage(this, gpa, size, { read, write });
   }
 
   secondStage(): { root: bigint; levels: number } {
@@ -435,19 +389,6 @@ export class IntelDriver {
     for (let i = 1; i < n; i++) this.#allocate();
     return first;
   }
-
-  /** The registers as the nesting capability reports them. */
-  registers(): { readonly cap: Record<string, bigint>; readonly ecap: Record<string, bigint> } {
-    return { cap: decode(CAP_REG, [this.cap]), ecap: decode(ECAP_REG, [this.ecap]) };
-  }
-}
-
-/** log2 of the pages that cover `size` bytes, rounded up. */
-export function orderOf(size: bigint): number {
-  const pages = size >> 12n;
-  let order = 0;
-  while (1n << BigInt(order) < pages) order++;
-  return order;
 }
 
 /** A device-TLB range: S set and the address bits below the size all ones but the top one (PCIe ATS 10.5.1). */

@@ -1,12 +1,10 @@
 import { type Check, check } from '../check.ts';
 import { BIND_CHECKS, INVALIDATE_CHECKS, UNBIND_CHECKS } from '../intel/checks.ts';
+import { FD_CHECKS, GROUP_CHECKS, INFO_CHECKS } from '../vfio-container/checks.ts';
 
 const V6 = 'vSVA v6, 2020-07-28';
 const SRC = 'Linux 5.10.223';
-const SRC58 = 'Linux 5.8';
 
-const setIommu = 'vfio_ioctl_set_iommu';
-const info = 'vfio_iommu_type1_get_info';
 const request = 'vfio_iommu_type1_pasid_request';
 const nesting = 'vfio_iommu_type1_nesting_op';
 const pgtbl = 'vfio_iommu_handle_pgtbl_op';
@@ -17,47 +15,15 @@ const checkBind = 'iommu_check_bind_data';
 const uapiFlush = 'iommu_uapi_cache_invalidate';
 const checkFlush = 'iommu_check_cache_invl_data';
 
+const { attachBusy, ...joining } = GROUP_CHECKS;
+
 /** Every check of the vfio-2020-07 calls, in the order in which the kernel meets them within each call. */
 export const CHECKS = Object.freeze({
   // The container file descriptor
-  fdClosed: check('fd-closed', 'EBADF', 'ioctl', 'The process that owned the container has exited.', 'source', SRC58),
-  noDriver: check(
-    'container-without-iommu',
-    'EINVAL',
-    'vfio_fops_unl_ioctl',
-    'The container has no IOMMU backend yet: VFIO_SET_IOMMU comes first.',
-    'source',
-    SRC58,
-  ),
-  unknownIoctl: check(
-    'unknown-ioctl',
-    'ENOTTY',
-    'vfio_iommu_type1_ioctl',
-    'The container does not know this command number.',
-    'source',
-    SRC58,
-  ),
-  setNoGroup: check(
-    'set-iommu-without-group',
-    'EINVAL',
-    setIommu,
-    'A container needs a group before it gets an IOMMU type.',
-    'source',
-    SRC58,
-  ),
-  setTwice: check('set-iommu-twice', 'EINVAL', setIommu, 'The container has an IOMMU type already.', 'source', SRC58),
-  setUnknown: check(
-    'set-iommu-unknown-type',
-    'ENODEV',
-    setIommu,
-    'No IOMMU backend offers this type.',
-    'source',
-    SRC58,
-  ),
+  ...FD_CHECKS,
 
   // VFIO_IOMMU_GET_INFO
-  infoFault: check('user-fault', 'EFAULT', info, 'The argument cannot be read or written.', 'source', SRC58),
-  infoArgsz: check('argsz-too-small', 'EINVAL', info, 'argsz must reach the end of iova_pgsizes.', 'source', SRC58),
+  ...INFO_CHECKS,
 
   // VFIO_IOMMU_PASID_REQUEST
   requestFault: check(
@@ -301,14 +267,7 @@ export const CHECKS = Object.freeze({
   ...INVALIDATE_CHECKS,
 
   // Groups
-  attachBusy: check(
-    'already-attached',
-    'EBUSY',
-    '__iommu_attach_group',
-    'The group is attached to a domain already.',
-    'source',
-    SRC58,
-  ),
+  attachBusy,
   attachSecond: check(
     'nesting-container-full',
     'EINVAL',
@@ -317,29 +276,5 @@ export const CHECKS = Object.freeze({
     'posted patch',
     V6,
   ),
-  attachNoMemory: check(
-    'out-of-memory',
-    'ENOMEM',
-    attach,
-    'The records of the group could not be allocated.',
-    'source',
-    SRC58,
-  ),
-  attachNoDomain: check('domain-alloc-failed', 'EIO', attach, 'The IOMMU driver returned no domain.', 'source', SRC58),
-  attachNoNesting: check(
-    'no-nesting-capability',
-    'ENODEV',
-    'intel_iommu_domain_set_attr',
-    'Nesting mode needs ecap.NEST on every unit.',
-    'source',
-    SRC58,
-  ),
-  detachNot: check(
-    'device-not-attached',
-    'ENODEV',
-    'vfio_iommu_type1_detach_group',
-    'The group is not attached to this container.',
-    'derived',
-    SRC58,
-  ),
+  ...joining,
 }) satisfies Readonly<Record<string, Check>>;

@@ -1,8 +1,8 @@
 import { hex } from '../../base/text.ts';
 import { type CallResult, done, type FailPoints, type Refusal, refuse } from '../check.ts';
-import { failed, hidden, u32At } from './bytes.ts';
+import { failed, hidden, u32At } from '../vfio-container/bytes.ts';
 import { CHECKS } from './checks.ts';
-import type { Container } from './container.ts';
+import type { NestingContainer } from './nesting-container.ts';
 import { uapiBind, uapiUnbind } from './uapi-bind.ts';
 import { uapiCacheInvalidate } from './uapi-cache-invalidate.ts';
 
@@ -15,7 +15,7 @@ const OP = { bind: 0, unbind: 1, flush: 2 };
  * As posted, no error of the payload reaches the caller: the quirks bind_error_lost, unbind_error_lost and
  * invalidate_error_lost turn that on and off one by one.
  */
-export function nestingOp(container: Container, argument: bigint, fail: FailPoints): CallResult {
+export function nestingOp(container: NestingContainer, argument: bigint, fail: FailPoints): CallResult {
   const header = container.user.copyFrom(argument, HEADER);
   if (!header) return failed(refuse(CHECKS.headerFault, { found: `${HEADER} bytes wanted` }));
   const [argsz, flags] = [u32At(header, 0), u32At(header, 4)];
@@ -42,7 +42,7 @@ export function nestingOp(container: Container, argument: bigint, fail: FailPoin
   }
 }
 
-function handlePgtbl(container: Container, data: bigint, fail: FailPoints, isBind: boolean): CallResult {
+function handlePgtbl(container: NestingContainer, data: bigint, fail: FailPoints, isBind: boolean): CallResult {
   const wrongType = { found: container.typeName, wanted: 'VFIO_TYPE1_NESTING_IOMMU with a device attached' };
   if (!container.hasNestingInfo) return failed(refuse(CHECKS.bindNoNesting, wrongType));
   if (!container.hasVmm) return failed(refuse(CHECKS.bindNoVmm, wrongType));
@@ -67,7 +67,7 @@ function handlePgtbl(container: Container, data: bigint, fail: FailPoints, isBin
   return container.quirk('unbind_error_lost') ? hidden(refusal) : failed(refusal);
 }
 
-function invalidateCache(container: Container, data: bigint, fail: FailPoints): CallResult {
+function invalidateCache(container: NestingContainer, data: bigint, fail: FailPoints): CallResult {
   if (!container.hasNestingInfo)
     return failed(
       refuse(CHECKS.flushNoNesting, {

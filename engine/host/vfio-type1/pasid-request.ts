@@ -1,6 +1,6 @@
 import { ERRNO } from '../../base/errno.ts';
 import { type CallResult, done, type FailPoints, refuse } from '../check.ts';
-import { failed, u32At } from './bytes.ts';
+import { failed, u32At } from '../vfio-container/bytes.ts';
 import { CHECKS } from './checks.ts';
 import type { Container } from './container.ts';
 

@@ -1,14 +1,8 @@
-import { cacheInvalidateConstants } from '../constants/cache-invalidate.ts';
-import { gpasidBindConstants } from '../constants/gpasid-bind.ts';
-import { iommuFaultConstants } from '../constants/iommu-fault.ts';
-import { nestingConstants } from '../constants/nesting.ts';
-import { pageResponseConstants } from '../constants/page-response.ts';
-import { vfioContainerConstants } from '../constants/vfio-container.ts';
-import { generation, type Ioctl, type Quirk } from '../generation.ts';
-import { V6_VFIO_H, VFIO_H } from '../sources.ts';
-import { iommuCacheInvalidateInfo, iommuInvAddrInfo, iommuInvPasidInfo } from '../structs/cache-invalidate.ts';
-import { iommuGpasidBindData, iommuGpasidBindDataVtd } from '../structs/gpasid-bind.ts';
-import { iommuFault, iommuFaultPageRequest, iommuFaultUnrecoverable } from '../structs/iommu-fault.ts';
+import { nestingCapConstants, nestingConstants } from '../constants/nesting.ts';
+import { extend, type Ioctl, type Quirk } from '../generation.ts';
+import { V6_VFIO_H } from '../sources.ts';
+import { iommuCacheInvalidateInfo } from '../structs/cache-invalidate.ts';
+import { iommuGpasidBindData } from '../structs/gpasid-bind.ts';
 import {
   iommuNestingInfo,
   iommuNestingInfoVtd,
@@ -17,48 +11,12 @@ import {
   vfioIommuType1PasidRequest,
 } from '../structs/nesting.ts';
 import { iommuPageResponse } from '../structs/page-response.ts';
-import * as container from '../structs/vfio-container.ts';
+import { capHeader202007, container58, containerIoctls } from './container.ts';
+import { iommu58 } from './iommu-5.8.ts';
+import { vtdInvalidateQuirks } from './vtd-quirks.ts';
 
 const ioctls: readonly Ioctl[] = [
-  {
-    name: 'VFIO_GET_API_VERSION',
-    number: 0x3b64,
-    doc: 'Returns VFIO_API_VERSION and takes no argument.',
-    source: VFIO_H,
-  },
-  {
-    name: 'VFIO_CHECK_EXTENSION',
-    number: 0x3b65,
-    doc: 'Returns a positive number when the container supports the type or extension that is its argument.',
-    source: VFIO_H,
-  },
-  {
-    name: 'VFIO_SET_IOMMU',
-    number: 0x3b66,
-    doc: 'Gives the container the IOMMU type that is its argument, after a group joined it.',
-    source: VFIO_H,
-  },
-  {
-    name: 'VFIO_IOMMU_GET_INFO',
-    number: 0x3b70,
-    struct: 'vfio_iommu_type1_info',
-    doc: 'Fills in what the container can map and the capabilities that fit the buffer.',
-    source: VFIO_H,
-  },
-  {
-    name: 'VFIO_IOMMU_MAP_DMA',
-    number: 0x3b71,
-    struct: 'vfio_iommu_type1_dma_map',
-    doc: 'Maps memory of the process for all devices of the container.',
-    source: VFIO_H,
-  },
-  {
-    name: 'VFIO_IOMMU_UNMAP_DMA',
-    number: 0x3b72,
-    struct: 'vfio_iommu_type1_dma_unmap',
-    doc: 'Unmaps a range for all devices of the container and flushes it.',
-    source: VFIO_H,
-  },
+  ...containerIoctls,
   {
     name: 'VFIO_IOMMU_PASID_REQUEST',
     number: 0x3b76,
@@ -94,18 +52,7 @@ const quirks: readonly Quirk[] = [
     doc: 'On, an invalidation returns 0 even when its payload is refused; off, the first error is returned.',
     evidence: 'review thread',
   },
-  {
-    name: 'unsupported_granularity_skipped',
-    on: true,
-    doc: 'On, a cache type that VT-d cannot flush at this granularity ends the request with 0; off, it returns EINVAL.',
-    evidence: 'source',
-  },
-  {
-    name: 'misalignment_only_logged',
-    on: true,
-    doc: 'On, an address that is not aligned to its rounded-up range is logged and flushed; off, it returns EINVAL.',
-    evidence: 'source',
-  },
+  ...vtdInvalidateQuirks,
   {
     name: 'vendor_size_unchecked',
     on: false,
@@ -114,43 +61,25 @@ const quirks: readonly Quirk[] = [
   },
 ];
 
+const container = container58(capHeader202007);
+
 /** vSVA v6: argsz tells the size, one ioctl carries every nesting payload behind its header. */
-export const vfio202007 = generation({
+export const vfio202007 = extend(iommu58, {
   id: 'vfio-2020-07',
   title: 'PASID_REQUEST and NESTING_OP with argsz (vSVA v6, July 2020)',
   doc: 'The sixth posting of guest SVA for VFIO, on Linux 5.8: payloads tell their size with argsz and follow the header of VFIO_IOMMU_NESTING_OP.',
-  model: 'vtd',
   structs: [
-    iommuFaultUnrecoverable,
-    iommuFaultPageRequest,
-    iommuFault,
     iommuPageResponse,
-    iommuInvAddrInfo,
-    iommuInvPasidInfo,
     iommuCacheInvalidateInfo,
-    iommuGpasidBindDataVtd,
     iommuGpasidBindData,
-    container.vfioInfoCapHeader,
+    ...container.structs,
     iommuNestingInfoVtd,
     iommuNestingInfo,
-    vfioIommuType1InfoCapNesting,
+    vfioIommuType1InfoCapNesting(capHeader202007),
     vfioIommuType1PasidRequest,
     vfioIommuType1NestingOp,
-    container.vfioIommuType1Info,
-    container.vfioIovaRange,
-    container.vfioIommuType1InfoCapIovaRange,
-    container.vfioIommuType1InfoCapMigration,
-    container.vfioIommuType1DmaMap,
-    container.vfioIommuType1DmaUnmap,
   ],
-  constants: [
-    ...iommuFaultConstants,
-    ...pageResponseConstants,
-    ...cacheInvalidateConstants,
-    ...gpasidBindConstants,
-    ...nestingConstants,
-    ...vfioContainerConstants,
-  ],
+  constants: [...nestingConstants, ...container.constants, ...nestingCapConstants],
   ioctls,
   kinds: [
     { kind: 'bind_data', struct: 'iommu_gpasid_bind_data' },

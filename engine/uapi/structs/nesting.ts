@@ -1,6 +1,5 @@
-import { flex, inlineStruct, nested, struct, u16, u32, u64 } from '../descriptor.ts';
+import { flex, inlineStruct, nested, type Struct, struct, u16, u32, u64 } from '../descriptor.ts';
 import { V6_IOMMU_H, V6_VFIO_H } from '../sources.ts';
-import { vfioInfoCapHeader } from './vfio-container.ts';
 
 export const iommuNestingInfoVtd = struct(
   'iommu_nesting_info_vtd',
@@ -37,22 +36,24 @@ export const iommuNestingInfo = struct(
     u32('padding', { doc: 'Zero bytes in front of data.', role: 'padding', out: true }),
     flex('data', '__u8', 1, 1, {
       doc: 'The struct of the format, iommu_nesting_info_vtd for IOMMU_PASID_FORMAT_INTEL_VTD.',
+      carries: { by: 'format', to: { IOMMU_PASID_FORMAT_INTEL_VTD: 'iommu_nesting_info_vtd' } },
       out: true,
     }),
   ],
 );
 
-export const vfioIommuType1InfoCapNesting = struct(
-  'vfio_iommu_type1_info_cap_nesting',
-  {
-    doc: 'Capability that carries the nesting information of a container; it occupies 8 + info.argsz bytes.',
-    source: V6_VFIO_H,
-  },
-  [
-    nested('header', vfioInfoCapHeader, { doc: 'Header with id VFIO_IOMMU_TYPE1_INFO_CAP_NESTING.', out: true }),
-    nested('info', iommuNestingInfo, { doc: 'What the IOMMU reports, with its data behind it.', out: true }),
-  ],
-);
+export const vfioIommuType1InfoCapNesting = (header: Struct): Struct =>
+  struct(
+    'vfio_iommu_type1_info_cap_nesting',
+    {
+      doc: 'Capability that carries the nesting information of a container; it occupies 8 + info.argsz bytes.',
+      source: V6_VFIO_H,
+    },
+    [
+      nested('header', header, { doc: 'Header with id VFIO_IOMMU_TYPE1_INFO_CAP_NESTING.', out: true }),
+      nested('info', iommuNestingInfo, { doc: 'What the IOMMU reports, with its data behind it.', out: true }),
+    ],
+  );
 
 export const vfioIommuType1PasidRequest = struct(
   'vfio_iommu_type1_pasid_request',
@@ -92,6 +93,14 @@ export const vfioIommuType1NestingOp = struct(
     }),
     flex('data', '__u8', 1, 1, {
       doc: 'Payload: iommu_gpasid_bind_data to bind and unbind, iommu_cache_invalidate_info to invalidate.',
+      carries: {
+        by: 'flags',
+        to: {
+          VFIO_IOMMU_NESTING_OP_BIND_PGTBL: 'iommu_gpasid_bind_data',
+          VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL: 'iommu_gpasid_bind_data',
+          VFIO_IOMMU_NESTING_OP_CACHE_INVLD: 'iommu_cache_invalidate_info',
+        },
+      },
     }),
   ],
 );

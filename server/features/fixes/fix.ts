@@ -2,8 +2,8 @@ import type { Struct } from '../../../engine/index.ts';
 import type { Diagnostic } from '../../language/diagnostic.ts';
 import type { Resolved } from '../../language/resolve.ts';
 import type { FieldView, PayloadView, RuleContext } from '../../language/rules/rule.ts';
-import type { Payload, Span } from '../../language/syntax.ts';
-import { buildViews } from '../../language/views.ts';
+import type { Span } from '../../language/syntax.ts';
+import { ruleContext } from '../../language/views.ts';
 import type { Edit } from './edits.ts';
 
 /** One way to mend a finding. */
@@ -33,21 +33,13 @@ export function fixContext(resolved: Resolved): FixContext | undefined {
   if (known) return known;
   const { scenarioFile: file } = resolved;
   if (!file) return undefined;
-  const views = buildViews(resolved, file);
-  const rules: RuleContext = {
-    resolved,
-    file,
-    machine: file.machine,
-    payloads: views.all,
-    viewOf: (payload: Payload) => views.of.get(payload),
-    constant: (name) => file.generation.constants.get(name)?.value ?? 0n,
-  };
+  const rules = ruleContext(resolved, file);
   const made: FixContext = {
     resolved,
     rules,
     text: (name) => resolved.sources.find((source) => source.file === name)?.text ?? '',
     viewAt: ({ file: name, start }) =>
-      views.all
+      rules.payloads
         .filter((view) => view.file === name && view.payload.start <= start && start <= view.payload.end)
         .reduce<PayloadView | undefined>(
           (best, view) => (best && best.payload.start >= view.payload.start ? best : view),

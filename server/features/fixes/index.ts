@@ -4,7 +4,7 @@ import * as machine from './machine.ts';
 import * as names from './names.ts';
 import * as payload from './payload.ts';
 
-/** How each finding is mended, by its code. A message that asks "did you mean X?" needs no entry. */
+/** How each finding is mended, by its code. A finding that carries its own `fix` needs no entry. */
 export const FIXERS: Readonly<Record<string, Fixer>> = {
   'argsz-too-small': payload.sizeOf,
   'argsz-larger': payload.sizeOf,

@@ -1,26 +1,26 @@
-import { GENERATIONS } from '../../../engine/index.ts';
 import type { Diagnostic } from '../../language/diagnostic.ts';
+import { likelyGenerations } from '../../language/likely-generation.ts';
 import type { Resolved } from '../../language/resolve.ts';
 import { stepsOf } from '../../language/scenario-names.ts';
 import { removeLines, replace } from './edits.ts';
 import type { Fix, Fixer } from './fix.ts';
 
-/** The word that a message offers in the place of a misspelt one, whichever part of the language found it. */
-export function* suggestion({ file, start, end, message }: Diagnostic): Iterable<Fix> {
-  const word = /did you mean `?([\w.-]+)`?\?/.exec(message)?.[1];
-  if (word === undefined || start === end) return;
-  yield { title: `Change to ${word}`, edits: [replace(file, { start, end }, word)], isPreferred: true };
+/** What a finding says was probably meant, whichever part of the language found it. */
+export function* suggestion({ file, start, end, fix }: Diagnostic): Iterable<Fix> {
+  if (fix === undefined || start === end) return;
+  yield { title: `Change to ${fix}`, edits: [replace(file, { start, end }, fix)], isPreferred: true };
 }
 
 /** The first line of every file. */
 export function* generation({ file }: Diagnostic, resolved: Resolved): Iterable<Fix> {
   const text = resolved.sources.find((source) => source.file === file)?.text ?? '';
   const start = text.charCodeAt(0) === 0xfeff ? 1 : 0;
-  for (const { id } of GENERATIONS)
+  const likely = likelyGenerations(resolved.sources.flatMap(({ program }) => program.declarations));
+  for (const [rank, { id, knows }] of likely.entries())
     yield {
       title: `Begin the file with uapi ${id}`,
       edits: [replace(file, { start, end: start }, `uapi ${id}\n\n`)],
-      isPreferred: GENERATIONS.length === 1,
+      isPreferred: rank === 0 && (likely[1]?.knows ?? -1) < knows,
     };
 }
 

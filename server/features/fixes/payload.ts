@@ -1,3 +1,4 @@
+import { locate } from '../../../engine/index.ts';
 import { unionsOf } from '../../language/rules/reading.ts';
 import type { PayloadView } from '../../language/rules/rule.ts';
 import { visitPayload } from '../../language/syntax.ts';
@@ -17,9 +18,13 @@ export const sizeOf: Fixer = function* (diagnostic, context) {
 const onlyChoice = (name: string): Fixer =>
   function* (diagnostic, context) {
     const view = context.viewAt(diagnostic);
-    const [choice, ...others] = view ? choicesOf(view.struct, name) : [];
-    if (!view || !choice || others.length > 0) return;
-    yield { title: `Write ${name} = ${choice}`, edits: [setField(view, name, choice, context)], isPreferred: true };
+    if (!view) return;
+    // It may lie below: `config.version`. A finding on the payload itself is about one that is not given.
+    const path = fieldAt(view, diagnostic)?.path ?? name;
+    const found = locate(view.struct, path.split('.'));
+    const [choice, ...others] = 'missing' in found ? [] : (found.field.oneOf ?? []);
+    if (!choice || others.length > 0) return;
+    yield { title: `Write ${path} = ${choice}`, edits: [setField(view, path, choice, context)], isPreferred: true };
   };
 export const version = onlyChoice('version');
 export const format = onlyChoice('format');

@@ -1,4 +1,4 @@
-import { type Detail, evaluate, hexGrouped, Names } from '../../../engine/index.ts';
+import { type Detail, evaluate, hexGrouped, Names, type StaleCause } from '../../../engine/index.ts';
 import type { Resolved } from '../../language/resolve.ts';
 import { stepsOf } from '../../language/scenario-names.ts';
 import type { DmaStep, Outcome, ScenarioDecl, Step } from '../../language/syntax.ts';
@@ -36,25 +36,55 @@ export function failedSteps({ sources }: Resolved, results: readonly ScenarioRep
 
 /** Declares the smallest invalidation that covers a stale access, and submits it in front of the access. */
 export function* missingInvalidation(resolved: Resolved, { scenario, step, runs }: StepRuns): Iterable<Fix> {
-  const remedies = runs.flatMap(({ detail }) => remedyOf(detail) ?? []);
-  const [remedy] = remedies;
-  if (remedy === undefined || step.kind !== 'dma') return;
+  if (step.kind !== 'dma') return;
+  const declared = runs.find(({ detail }) => detail.staleCause?.remedyDeclaration)?.detail.staleCause;
+  const flush = declared ? declaredFlush(declared, resolved) : nestingOpFlush(resolved, step, runs);
+  if (!flush) return;
   const { file, sources } = resolved;
   const { text } = sources[0]!;
-  const taken = namesOf(resolved);
-  const payload = freshName('changed_page', taken);
-  const call = freshName(`flush_${payload}`, taken);
-  const wanted = withNames(remedy, step, new Set(remedies).size > 1, resolved)
-    .replace(/^(\w+) \{/, `$1 ${payload} {`)
-    .concat(`\nnesting_op ${call} { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = ${payload} }`);
   const head = documented(text, lineStartAt(text, scenario.start));
   const indent = indentAt(text, step.start);
   const isAlone = lineStartAt(text, step.start) + indent.length === step.start;
+  const call = flush.step.replaceAll('\n', `\n${indent}`);
   const edits: Edit[] = [
-    replace(file, { start: head, end: head }, `${wanted}\n\n`),
-    replace(file, { start: step.start, end: step.start }, `submit ${call}${isAlone ? `\n${indent}` : '; '}`),
+    replace(file, { start: head, end: head }, `${flush.declaration}\n\n`),
+    replace(file, { start: step.start, end: step.start }, `${call}${isAlone ? `\n${indent}` : '; '}`),
   ];
-  yield { title: `Flush the page before this access (submit ${call})`, edits, isPreferred: true };
+  yield { title: `Flush the page before this access (${flush.title})`, edits, isPreferred: true };
+}
+
+interface Flush {
+  readonly declaration: string;
+  readonly step: string;
+  readonly title: string;
+}
+
+/** A remedy that brings its declarations: their names give way to those that the file has already. */
+function declaredFlush(
+  { remedyDeclaration = '', remedyStep = '', remedyText = '' }: StaleCause,
+  resolved: Resolved,
+): Flush {
+  const taken = namesOf(resolved);
+  let [declaration, step] = [remedyDeclaration, remedyStep];
+  for (const name of new Set(remedyDeclaration.match(/\bchanged_page\w*/g))) {
+    const free = freshName(name, taken);
+    const uses = new RegExp(`\\b${name}\\b`, 'g');
+    [declaration, step] = [declaration.replace(uses, free), step.replace(uses, free)];
+  }
+  return { declaration, step, title: remedyText };
+}
+
+function nestingOpFlush(resolved: Resolved, step: DmaStep, runs: readonly StepReport[]): Flush | undefined {
+  const remedies = runs.flatMap(({ detail }) => remedyOf(detail) ?? []);
+  const [remedy] = remedies;
+  if (remedy === undefined) return undefined;
+  const taken = namesOf(resolved);
+  const payload = freshName('changed_page', taken);
+  const call = freshName(`flush_${payload}`, taken);
+  const declaration = withNames(remedy, step, new Set(remedies).size > 1, resolved)
+    .replace(/^(\w+) \{/, `$1 ${payload} {`)
+    .concat(`\nnesting_op ${call} { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = ${payload} }`);
+  return { declaration, step: `submit ${call}`, title: `submit ${call}` };
 }
 
 /**

@@ -17,6 +17,18 @@ export default rule({
   why: 'addr_width chooses the number of first-stage levels: 48 is four, 57 is five and needs cap.FS5LP. The driver refuses every other value. A width that does not fit the table behind gpgd is accepted, and then each walk begins at the wrong level.',
   examples: {
     bad: [
+      `uapi vfio-2020-03
+bind_data guest_pgd {
+  version = IOMMU_UAPI_VERSION, format = IOMMU_PASID_FORMAT_INTEL_VTD, hpasid = alloc.alloc_pasid.result
+  addr_width = 64
+             //^^ addr_width is 64, but the driver takes 48 or 57
+}
+struct vfio_iommu_type1_bind bind { argsz = sizeof, flags = VFIO_IOMMU_BIND_GUEST_PGTBL, data = guest_pgd }
+pasid_request alloc { argsz = sizeof, flags = VFIO_IOMMU_PASID_ALLOC, alloc_pasid = { min = 1, max = 9 } }
+scenario "the same driver" {
+  submit alloc
+  submit bind
+}`,
       `uapi vfio-2020-07
 bind_data guest_pgd {
   argsz = sizeof, version = IOMMU_GPASID_BIND_VERSION_1, format = IOMMU_PASID_FORMAT_INTEL_VTD, hpasid = pasid

@@ -5,7 +5,7 @@ export default rule({
   id: 'argsz-larger',
   severity: 'information',
   summary: 'argsz claims more bytes than the payload has',
-  why: 'The kernel copies the bytes it knows and never looks at the rest: a larger argsz is cut short without E2BIG, even when the bytes behind the struct are not 0. That keeps a program that was built with a later header running on an older kernel, but whatever the later fields ask for is lost in silence. Write argsz = sizeof unless the surplus is the point.',
+  why: 'The kernel copies the bytes it knows and never looks at the rest: a larger argsz is cut short without E2BIG, even when the bytes behind the struct are not 0. That keeps a program that was built with a later header running on an older kernel, but whatever the later fields ask for is lost in silence. The size of an iommufd is judged otherwise (size-larger). Write argsz = sizeof unless the surplus is the point.',
   examples: {
     bad: [
       `uapi vfio-2020-07
@@ -35,8 +35,8 @@ scenario "the part that the granularity needs is enough" { submit flush }`,
   },
   *payload(view): Iterable<Finding> {
     // A size that the kernel writes back is the room for its answer, which may well exceed the struct.
-    const field = view.struct.fields.find((f) => f.role === 'size' && !f.out);
-    const argsz = field && reading(view, field.name);
+    if (!view.struct.fields.some((f) => f.name === 'argsz' && f.role === 'size' && !f.out)) return;
+    const argsz = reading(view, 'argsz');
     if (!argsz?.from || argsz.value === undefined) return;
     const flexible = [...view.fields.values()].some((f) => f.field.kind === 'flex');
     if (flexible && !view.image.embedded && 0 < view.image.later.length) return;

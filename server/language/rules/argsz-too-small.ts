@@ -1,7 +1,16 @@
-import { CHECKS, type Check } from '../../../engine/index.ts';
+import {
+  CHECKS,
+  type Check,
+  IOMMUFD_CHECKS,
+  VFIO_2018_CHECKS,
+  VFIO_2020_03_CHECKS,
+  VFIO_ARM_CHECKS,
+} from '../../../engine/index.ts';
+import { familyOf } from './field-checks.ts';
 import { whereRead } from './nesting-operation.ts';
 import { atReading, found, reading } from './reading.ts';
 import { type Finding, type PayloadView, type RuleContext, rule } from './rule.ts';
+import { predictRead } from './submits.ts';
 
 interface Need {
   readonly bytes: number;
@@ -10,15 +19,69 @@ interface Need {
   readonly part?: string;
 }
 
+const V1 = VFIO_2020_03_CHECKS;
+const { vfioDevice } = IOMMUFD_CHECKS;
+
 /** How far argsz must reach and the check that says so, in the order in which the kernel asks. */
 function needs(view: PayloadView, context: RuleContext): readonly Need[] {
+  const { quirks } = context.file;
+  const { name } = view.struct;
+  if (name === 'vfio_iommu_type1_info')
+    return familyOf(context) === undefined ? [] : [{ bytes: 16, check: CHECKS.infoArgsz }];
+  switch (familyOf(context)) {
+    case 'process':
+      return /^vfio_iommu_type1_bind( |$)/.test(name)
+        ? [
+            { bytes: 8, check: VFIO_2018_CHECKS.bind['headerArgsz']! },
+            { bytes: 20, check: VFIO_2018_CHECKS.bind['payloadArgsz']! },
+          ]
+        : [];
+    case 'v1': {
+      // The whole is asked for only where the posting's faults are mended.
+      const whole = (bytes: number, check: Check): readonly Need[] =>
+        quirks.get('version_to_size') ? [] : [{ bytes, check }];
+      const heads: Readonly<Record<string, readonly Need[]>> = {
+        vfio_iommu_type1_pasid_request: [
+          { bytes: 8, check: V1.requestArgsz },
+          ...(quirks.get('request_size_unchecked') ? [] : [{ bytes: 20, check: V1.requestSize }]),
+        ],
+        vfio_iommu_type1_bind: [{ bytes: 8, check: V1.bindArgsz }, ...whole(80, V1.bindSize)],
+        vfio_iommu_type1_cache_invalidate: [{ bytes: 8, check: V1.flushArgsz }, ...whole(56, V1.flushSize)],
+      };
+      return context.file.generation.evolved ? [] : (heads[name] ?? []);
+    }
+    case 'arm': {
+      const checks: Readonly<Record<string, Check>> = {
+        vfio_iommu_type1_set_pasid_table: VFIO_ARM_CHECKS.table.argsz,
+        vfio_iommu_type1_cache_invalidate: VFIO_ARM_CHECKS.flush.argsz,
+        vfio_iommu_type1_set_msi_binding: VFIO_ARM_CHECKS.msi.argsz,
+      };
+      const last = view.struct.fields.at(-1)!;
+      return checks[name] ? [{ bytes: last.offset + last.size, check: checks[name] }] : [];
+    }
+    case 'v6':
+      return needsOfV6(view, context);
+    case 'posted':
+    case 'iommufd': {
+      const checks: Readonly<Record<string, Check>> = {
+        vfio_device_bind_iommufd: vfioDevice.bindArgsz,
+        vfio_device_attach_iommufd_pt: vfioDevice.attachArgsz,
+        vfio_device_detach_iommufd_pt: vfioDevice.detachArgsz,
+      };
+      const ioctl = [...context.file.generation.ioctls.values()].find(({ struct }) => struct === name);
+      return checks[name] && ioctl?.minimum ? [{ bytes: ioctl.minimum, check: checks[name] }] : [];
+    }
+    default:
+      return [];
+  }
+}
+
+function needsOfV6(view: PayloadView, context: RuleContext): readonly Need[] {
   switch (view.struct.name) {
     case 'vfio_iommu_type1_nesting_op':
       return [{ bytes: 8, check: CHECKS.headerArgsz }];
     case 'vfio_iommu_type1_pasid_request':
       return [{ bytes: 16, check: CHECKS.requestArgsz }];
-    case 'vfio_iommu_type1_info':
-      return [{ bytes: 16, check: CHECKS.infoArgsz }];
     case 'iommu_gpasid_bind_data': {
       const core = { bytes: 56, check: CHECKS.bindArgsz };
       return context.file.quirks.get('vendor_size_unchecked')
@@ -43,6 +106,7 @@ export default rule({
   id: 'argsz-too-small',
   severity: 'warning',
   errno: 'EINVAL',
+  checks: [vfioDevice.bindArgsz, vfioDevice.attachArgsz, vfioDevice.detachArgsz],
   summary: 'argsz ends before the part that the call needs',
   why: 'The kernel compares argsz with the bytes it must read before it looks at anything else. An unset argsz is 0. Write argsz = sizeof and let the size follow the payload.',
   examples: {
@@ -51,6 +115,18 @@ export default rule({
 pasid_request r { argsz = 8, flags = VFIO_IOMMU_FLAG_ALLOC_PASID }
                         //^ argsz is 8, but vfio_iommu_type1_pasid_request needs at least 16
 scenario "s" { submit r }`,
+      `uapi vfio-2018-02
+struct vfio_iommu_type1_bind bind { argsz = 8, flags = VFIO_IOMMU_BIND_PROCESS, data = bind_data { } }
+                                         // ^ argsz is 8, but vfio_iommu_type1_bind needs at least 20
+scenario "the process does not count" { submit bind to VFIO_IOMMU_BIND }`,
+      `uapi vfio-2020-03
+pasid_request r { argsz = 4, flags = VFIO_IOMMU_PASID_ALLOC }
+                       // ^ argsz is 4, but vfio_iommu_type1_pasid_request needs at least 8
+scenario "not even the head" { submit r }`,
+      `uapi vfio-arm-2020
+struct vfio_iommu_type1_set_msi_binding msi { argsz = 24, flags = VFIO_IOMMU_BIND_MSI }
+                                                   // ^^ argsz is 24, but vfio_iommu_type1_set_msi_binding needs at least 32
+scenario "without its size" { submit msi }`,
     ],
     good: [
       `uapi vfio-2020-07
@@ -70,7 +146,7 @@ scenario "the refusal is what this scenario is about" { submit r expect EINVAL }
       const finding = atReading(view, argsz, message, { predicts: need.check });
       // The vendor part is read for a bind, not for an unbind.
       if (need.part) yield* whereRead(view, need.part, context, finding);
-      else yield finding;
+      else yield* predictRead(view, context, finding);
       return;
     }
   },

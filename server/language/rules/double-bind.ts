@@ -22,6 +22,17 @@ scenario "s" {
   submit bind
        //^^^^ PASID 1 is bound already, and the failing second bind takes the first one away too; unbind it first
 }`,
+      `uapi vfio-2021-03
+bind_data guest_pgd {
+  argsz = sizeof, version = IOMMU_GPASID_BIND_VERSION_1, format = IOMMU_PASID_FORMAT_INTEL_VTD
+  addr_width = 48, hpasid = 7
+}
+nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_pgd }
+scenario "PASIDs come from elsewhere" {
+  submit bind
+  submit bind
+       //^^^^ PASID 7 is bound already, and the failing second bind takes the first one away too; unbind it first
+}`,
     ],
     good: [
       `uapi vfio-2020-07

@@ -1,4 +1,5 @@
-import { CHECKS } from '../../../engine/index.ts';
+import { CHECKS, VFIO_2020_03_CHECKS } from '../../../engine/index.ts';
+import { familyOf } from './field-checks.ts';
 import { whereRead } from './nesting-operation.ts';
 import { atReading, constantOf, constantText, found, reading } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
@@ -22,6 +23,11 @@ bind_data guest_table { argsz = sizeof, version = IOMMU_GPASID_BIND_VERSION_1 }
        // ^^^^^^^^^^^ format is not set, so 0, but VT-d takes IOMMU_PASID_FORMAT_INTEL_VTD (1) only; write format = IOMMU_PASID_FORMAT_INTEL_VTD
 nesting_op bind { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = guest_table }
 scenario "the driver refuses format 0" { submit bind }`,
+      `uapi vfio-2020-03
+bind_data guest_table { version = IOMMU_UAPI_VERSION, hpasid = 1, addr_width = 48 }
+       // ^^^^^^^^^^^ format is not set, so 0, but VT-d takes IOMMU_PASID_FORMAT_INTEL_VTD (1) only; write format = IOMMU_PASID_FORMAT_INTEL_VTD
+struct vfio_iommu_type1_bind bind { argsz = sizeof, flags = VFIO_IOMMU_BIND_GUEST_PGTBL, data = guest_table }
+scenario "no core in front of the driver" { submit bind }`,
     ],
     good: [
       `uapi vfio-2020-07
@@ -46,8 +52,9 @@ scenario "the refusal is what this scenario is about" { submit bind expect hidde
     const message = `${found(format, `${format.value}`)}, but VT-d takes ${wanted
       .map((name) => constantText(name, context))
       .join(' or ')} only; write format = ${wanted[0]}`;
+    const ofV6 = isLow ? CHECKS.bindVendorFormat : CHECKS.bindFormat;
     const finding = atReading(view, format, message, {
-      predicts: isLow ? CHECKS.bindVendorFormat : CHECKS.bindFormat,
+      predicts: familyOf(context) === 'v1' ? VFIO_2020_03_CHECKS.bindFormFormat : ofV6,
     });
     yield* whereRead(view, isLow ? 'vendor' : format.path, context, finding);
   },

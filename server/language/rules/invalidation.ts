@@ -1,4 +1,5 @@
 import { SUPPORTED_INVALIDATIONS } from '../../../engine/index.ts';
+import { familyOf } from './field-checks.ts';
 import { constantOf, type Reading, reading } from './reading.ts';
 import type { PayloadView, RuleContext } from './rule.ts';
 
@@ -21,7 +22,9 @@ export interface Request {
 
 /** Reads a payload as a cache invalidation; undefined when it is none. */
 export function requestOf(view: PayloadView, context: RuleContext): Request | undefined {
-  if (view.struct.name !== 'iommu_cache_invalidate_info') return undefined;
+  // The structs of SMMUv3 have the same names, and another driver behind them.
+  const family = familyOf(context);
+  if (view.struct.name !== 'iommu_cache_invalidate_info' || (family !== 'v6' && family !== 'v1')) return undefined;
   const [cache, granularity] = [reading(view, 'cache'), reading(view, 'granularity')];
   if (!cache || !granularity) return undefined;
   const { oneOf } = view.struct.fields.find((f) => f.name === 'granularity')!;
@@ -58,8 +61,9 @@ const PAGE = 0x1000n;
 /** The range of an ADDR request; undefined for another one, or when a run must say how long it is. */
 export function rangeOf(view: PayloadView, request: Request): FlushRange | undefined {
   if (request.by !== 'ADDR') return undefined;
+  // In the form without argsz the union has no name.
   const [addr, granule, count] = ['addr', 'granule_size', 'nb_granules'].map(
-    (name) => reading(view, `granu.addr_info.${name}`)!,
+    (name) => reading(view, `granu.addr_info.${name}`) ?? reading(view, `addr_info.${name}`)!,
   ) as [Reading, Reading, Reading];
   if (granule.value === undefined || count.value === undefined) return undefined;
   const meant = granule.value * count.value;

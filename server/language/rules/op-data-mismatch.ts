@@ -8,6 +8,7 @@ export default rule({
   severity: 'warning',
   structs: ['vfio_iommu_type1_nesting_op'],
   errno: 'EINVAL',
+  checks: [CHECKS.bindArgsz, CHECKS.bindVersion, CHECKS.bindFormat, CHECKS.flushVersion, CHECKS.flushPadding],
   summary: 'a nesting operation carries the payload of another one',
   why: 'Nothing in the payload says which struct it is: the operation alone decides how the kernel reads the bytes. Both structs begin with argsz and version, and both versions are 1, so a mix-up passes these checks; cache and granularity are then taken for a format, or addr_width for padding, and the call is refused for a field that the caller never wrote.',
   examples: {

@@ -8,6 +8,7 @@ export default rule({
   severity: 'warning',
   structs: ['vfio_iommu_type1_nesting_op'],
   errno: 'EINVAL',
+  checks: [CHECKS.bindArgsz, CHECKS.bindFault, CHECKS.flushArgsz, CHECKS.flushFault],
   summary: 'a nesting operation carries no payload',
   why: 'The operation reads its payload behind the 8-byte header, whatever argsz says: VFIO compares argsz with the header only. Without data it reads what happens to lie there. On a page of zeros that is an argsz of 0, which is refused; at the end of a mapping it is EFAULT; on a used stack it may be taken for a payload.',
   examples: {

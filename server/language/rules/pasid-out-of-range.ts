@@ -11,6 +11,7 @@ export default rule({
   severity: 'warning',
   structs: ['iommu_gpasid_bind_data', 'iommu_cache_invalidate_info'],
   errno: 'EINVAL',
+  checks: [CHECKS.bindNoPasid, CHECKS.unbindNoPasid],
   summary: 'a PASID that the hardware or this file cannot have',
   why: 'PASIDs have 20 bits, and PASID 0 stands for requests without a PASID: a bind takes 1 to 0xfffff. The number must also have been handed out by VFIO_IOMMU_PASID_REQUEST, so one outside of every range that the file asks for is refused with ENOENT. The pasid of an invalidation is not checked at all: one with more bits flushes something else.',
   examples: {

@@ -1,4 +1,12 @@
-import { type Generation, getUint, type Located, locate, type Struct, walkFields } from '../../../engine/index.ts';
+import {
+  type Field,
+  type Generation,
+  getUint,
+  type Located,
+  locate,
+  type Struct,
+  walkFields,
+} from '../../../engine/index.ts';
 import { atTitle, atValue, type FieldView, type Finding, type PayloadView, type RuleContext } from './rule.ts';
 
 /** What the kernel reads at some place of a payload, whichever field filled it in. */
@@ -130,6 +138,23 @@ function readUnions(view: PayloadView, context: RuleContext): UnionReading[] {
 export function isRead(view: PayloadView, path: string, context: RuleContext): boolean {
   for (const union of unionsOf(view, context))
     if (path.startsWith(`${union.path}.`) && !path.startsWith(`${union.path}.${union.member}.`)) return false;
+  return isChosen(view, path, context);
+}
+
+/** Whether every member of an unnamed union on the way to a field is the one that its sibling chooses. */
+function isChosen(view: PayloadView, path: string, context: RuleContext): boolean {
+  const parts = path.split('.');
+  let within: Struct | undefined = view.struct;
+  for (let i = 0; within && i < parts.length; i++) {
+    const field: Field | undefined = within.fields.find((f) => f.name === parts[i]);
+    if (field?.when) {
+      const chooser: Field | undefined = within.fields.find((f) => f.name === field.when!.field);
+      const value = reading(view, [...parts.slice(0, i), field.when.field].join('.'))?.value;
+      const is = context.constant(field.when.is);
+      if (value !== undefined && (chooser?.flags ? (value & is) === 0n : value !== is)) return false;
+    }
+    within = field?.struct;
+  }
   return true;
 }
 
@@ -137,9 +162,18 @@ export function isRead(view: PayloadView, path: string, context: RuleContext): b
 export function isArgument(view: PayloadView, { file: { generation } }: RuleContext): boolean {
   const known =
     args.get(generation) ??
-    new Set([...generation.kinds.values(), ...generation.ioctls.values()].map(({ struct }) => struct));
+    new Set([
+      ...[generation.kinds, generation.ioctls, generation.calls].flatMap((table) =>
+        [...table.values()].map(({ struct }) => struct),
+      ),
+      ...[...generation.structs.values()].flatMap(({ fields }) => fields.flatMap(structsBehind)),
+    ]);
   args.set(generation, known);
   return known.has(view.struct.name);
 }
+
+/** The structs that an address or a flexible array leads to. */
+const structsBehind = ({ out, target, carries }: Field): readonly string[] =>
+  out ? [] : [target, carries].flatMap((to) => [...(to?.struct ? [to.struct] : []), ...Object.values(to?.to ?? {})]);
 
 const args = new WeakMap<Generation, ReadonlySet<string | undefined>>();

@@ -1,7 +1,7 @@
 import type { Check, Errno, Field, Image, MachineConfig, ScenarioFile, Skip, Struct } from '../../../engine/index.ts';
 import type { Related, Severity } from '../diagnostic.ts';
 import type { Resolved } from '../resolve.ts';
-import type { Expr, Payload, ScenarioDecl, Span, SubmitStep } from '../syntax.ts';
+import type { Expr, Payload, ScenarioDecl, Span, Step, SubmitStep } from '../syntax.ts';
 
 /** A field as a payload gives it, its own or inherited from a base; the last one given wins. */
 export interface FieldView {
@@ -50,7 +50,11 @@ export interface RuleContext {
   readonly payloads: readonly PayloadView[];
   /** The view of a payload node, inline ones included. */
   viewOf(payload: Payload): PayloadView | undefined;
+  /** The views of a declared payload and of those inline in it, or of what a scenario submits in place. */
+  viewsIn(declaration: Payload | ScenarioDecl): readonly PayloadView[];
   constant(name: string): bigint;
+  /** Notes that the answer hangs on the ranges that requests of the whole file ask for (`pasid-requests.ts`). */
+  askedForRanges(): void;
 }
 
 /** What a rule found. */
@@ -61,6 +65,8 @@ export interface Finding {
   readonly message: string;
   /** The check that will refuse, or what the driver will skip: makes the finding a prediction. */
   readonly predicts?: Check | Skip;
+  /** No check is named, but one may refuse for this: silent where every submit expects a refusal, like a prediction. */
+  readonly mayRefuse?: true;
   /** For a prediction that is not of one payload: the submit it is about. */
   readonly use?: Use;
   readonly related?: readonly Related[];
@@ -78,6 +84,8 @@ export interface Rule {
   /** Predictions are warnings; hints and errors say so. */
   readonly severity: Severity;
   readonly errno?: Errno;
+  /** The checks that it predicts and that have another id: handlers name the call too, where a rule serves all calls. */
+  readonly checks?: readonly (Check | Skip)[];
   /** The structs that `payload` looks at; absent: all of them. */
   readonly structs?: readonly string[];
   /**
@@ -85,13 +93,22 @@ export interface Rule {
    * columns; `good` has no finding of this rule.
    */
   readonly examples: { readonly bad: readonly string[]; readonly good: readonly string[] };
-  /** Looks at one payload. */
+  /**
+   * Looks at one payload: at what it names and what names it, at the scenarios that submit it, and at the machine, each at
+   * any hand. What it finds is kept until one of these changes (`kept-findings.ts`), so it must look at nothing else.
+   */
   payload?(view: PayloadView, context: RuleContext): Iterable<Finding>;
-  /** Looks at one scenario, in order. */
+  /** Looks at one scenario, in order: at what it names, and at the machine. Kept like what is found in a payload. */
   scenario?(scenario: ScenarioDecl, context: RuleContext): Iterable<Finding>;
-  /** Looks at the whole file. */
+  /** Looks at the whole file, after every change. */
   file?(context: RuleContext): Iterable<Finding>;
 }
+
+/** Whether a step says that it expects a refusal, whichever it is. */
+export const expectsRefusal = ({ expect }: Pick<Step, 'expect'>): boolean =>
+  (expect?.groups ?? []).some((group) => group.some(({ kind }) => REFUSED.has(kind)));
+
+const REFUSED: ReadonlySet<string> = new Set(['any', 'hidden', 'errno', 'returns', 'reason']);
 
 export const rule = (r: Rule): Rule => Object.freeze(r);
 

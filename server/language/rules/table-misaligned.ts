@@ -19,11 +19,12 @@ pagetable gpt x86-64 at 0x1000_0000 { }`,
   },
   *file({ file }): Iterable<Finding> {
     const names = new Names(file);
+    const granules = new Map<string, bigint | undefined>();
     for (const { node, file: where } of file.tables.values()) {
-      const format = findFormat(node.format.text)?.make(WIDEST_LIMITS);
+      if (!granules.has(node.format.text)) granules.set(node.format.text, granuleOf(node.format.text));
+      const granule = granules.get(node.format.text);
       const root = evaluate(node.root, names.scope());
-      if (!format || typeof root !== 'bigint') continue;
-      const granule = 1n << BigInt(format.granuleLg2);
+      if (granule === undefined || typeof root !== 'bigint') continue;
       const past = root % granule;
       if (past === 0n) continue;
       yield {
@@ -34,3 +35,9 @@ pagetable gpt x86-64 at 0x1000_0000 { }`,
     }
   },
 });
+
+/** Bytes of a table of this format; undefined when there is no such format. */
+function granuleOf(name: string): bigint | undefined {
+  const format = findFormat(name)?.make(WIDEST_LIMITS);
+  return format && 1n << BigInt(format.granuleLg2);
+}

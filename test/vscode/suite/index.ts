@@ -5,6 +5,8 @@ import './activation.ts';
 import './diagnostics.ts';
 import './results.ts';
 import './language.ts';
+import './includes.ts';
+import './crash.ts';
 
 /** What VS Code calls inside the extension host. */
 export async function run(): Promise<void> {

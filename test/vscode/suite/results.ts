@@ -61,6 +61,11 @@ suite('live results', {
     same(2 <= (problem.relatedInformation ?? []).length, true, 'related places');
     const { status } = await api();
     same(status(document.uri.toString()).text, '$(error) vsva: 1 failed');
+    await withSetting('diagnostics.results', false, async () => {
+      await until('no entry', () => diagnosticsOf(document).length === 0);
+      same((await drawnAt(document, line, () => true)).failed, true);
+    });
+    await until('the entry again', () => 0 < diagnosticsOf(document).length);
     await replace(editor, 'unmap gpt buffer\n', `unmap gpt buffer\n  ${FLUSH}\n`);
     await drawnAt(document, line + 1, (d) => d.kind === 'fault' && d.current);
     await until('no failure', () => diagnosticsOf(document).length === 0);
@@ -80,15 +85,40 @@ suite('live results', {
     await closeAll();
   },
   'each kind has a switch, and so have all of them': async () => {
-    const { document } = await openText(SCENARIO);
+    const { document } = await open('kinds.vsva');
     const { drawn } = await api();
-    await drawnAt(document, 8, current);
-    for (const name of ['results.ok', 'results.enabled', 'hints.enabled']) {
-      await withSetting(name, false, async () => {
-        await until(`nothing with ${name} off`, () => drawn(document.uri.toString()).length === 0);
+    const shown = () => drawn(document.uri.toString());
+    await drawnAt(document, lineOf(document, 'scenario "a mistake"'), current);
+    const before = await until('current results', () => shown().every(current) && shown());
+    const kinds = ['ok', 'fault', 'errno', 'hidden', 'stale', 'failed', 'note'];
+    same([...new Set(before.map((d) => d.kind))].toSorted(), kinds.toSorted(), 'kinds');
+    for (const kind of kinds) {
+      const others = before.filter((d) => d.kind !== kind).length;
+      await withSetting(`results.${kind}`, false, async () => {
+        await until(`all but ${kind}`, () => shown().length === others && shown().every((d) => d.kind !== kind));
       });
-      await until('results again', () => 0 < drawn(document.uri.toString()).length);
+      await until('results again', () => shown().length === before.length);
     }
+    for (const name of ['results.enabled', 'hints.enabled']) {
+      await withSetting(name, false, async () => {
+        await until(`nothing with ${name} off`, () => shown().length === 0);
+      });
+      await until('results again', () => shown().length === before.length);
+    }
+    await closeAll();
+  },
+  'wait for saving when they are to': async () => {
+    await withSetting('run.live', 'onSave', async () => {
+      const editor = await openText(SCENARIO);
+      const { document } = editor;
+      await commands.executeCommand('vsva.runAll');
+      await drawnAt(document, 8, current);
+      await replace(editor, '0x2000', '0x3000');
+      const { text } = await drawnAt(document, 8, (d) => !d.current);
+      matches(text, /0x1_0000_2000 .*\(stale\)$/);
+      await document.save();
+      matches((await drawnAt(document, 8, current)).text, /0x1_0000_3000/);
+    });
     await closeAll();
   },
   'follow an included file': async () => {
@@ -134,16 +164,22 @@ suite('code lenses', {
     });
     await closeAll();
   },
-  'keep their number while typing, and have a switch': async () => {
+  'keep their number while typing, and have switches': async () => {
     const editor = await openText(SCENARIO);
     const { document } = editor;
     await until('three lenses', async () => (await lenses(document)).length === 3);
     await replace(editor, 'dma read dev0 at 0x2000', 'dma read dev0 at 0x2000 expect nonse');
     same((await lenses(document)).length, 3);
-    await withSetting('lens.enabled', false, async () => {
-      await until('no lenses', async () => (await lenses(document)).length === 0);
-    });
-    await until('lenses again', async () => (await lenses(document)).length === 3);
+    for (const [name, left] of [
+      ['lens.enabled', 0],
+      ['lens.runAll', 2],
+      ['lens.runScenario', 1],
+    ] as const) {
+      await withSetting(name, false, async () => {
+        await until(`${left} lenses`, async () => (await lenses(document)).length === left);
+      });
+      await until('lenses again', async () => (await lenses(document)).length === 3);
+    }
     await closeAll();
   },
 });
@@ -190,14 +226,23 @@ suite('server', {
   'cancels what runs too long, and answers meanwhile': async () => {
     const loop =
       'uapi vfio-2020-07\nscenario "long" {\n  for i in 0..1_000_000_000_000 {\n    dma read dev0 at 0x1000\n  }\n}\n';
-    const { document } = await openText(loop);
-    const { status } = await api();
-    const uri = document.uri.toString();
-    await until('a run', () => /running/.test(status(uri).text));
-    const began = Date.now();
-    await commands.executeCommand('vsva.cancelRun');
-    await until('the end of the run', () => !/running/.test(status(uri).text));
-    same(Date.now() - began < 1000, true, `cancelled after ${Date.now() - began} ms`);
+    // Were it not cancelled, it would run for days.
+    await withSetting('run.maxSteps', Number.MAX_SAFE_INTEGER, async () => {
+      const { document } = await openText(loop);
+      const { status, drawn } = await api();
+      const uri = document.uri.toString();
+      await until('a run', () => /running/.test(status(uri).text));
+      same((await lenses(document)).length, 2, 'lenses while it runs');
+      const began = Date.now();
+      await commands.executeCommand('vsva.cancelRun');
+      await until('the end of the run', () => !/running/.test(status(uri).text));
+      same(Date.now() - began < 1000, true, `cancelled after ${Date.now() - began} ms`);
+      same(
+        drawn(uri).some((d) => /cancelled/.test(d.text)),
+        true,
+        JSON.stringify(drawn(uri)),
+      );
+    });
     await closeAll();
   },
 });

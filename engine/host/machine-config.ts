@@ -1,3 +1,4 @@
+import { DEFAULT_IDS } from '../models/smmuv3/ids.ts';
 import { DEFAULT_CAP_FIELDS, DEFAULT_HAW, encodeCaps } from '../models/vtd/caps.ts';
 
 export interface DeviceConfig {
@@ -21,16 +22,35 @@ export interface RamConfig {
   readonly page: bigint;
 }
 
+/** A process of the caller's system, which some generations bind by its number. */
+export interface ProcessConfig {
+  readonly name: string;
+  readonly pid: number;
+  /** It has an address space; a kernel thread has none. */
+  readonly mm: boolean;
+  /** The caller may ptrace-attach to it. */
+  readonly ptrace: boolean;
+}
+
+/** The IOMMU models a machine can have; `selftest` is the kernel's own mock. */
+export type ModelId = 'vtd' | 'smmuv3' | 'selftest';
+
 /** The hardware and setup a scenario starts from, as plain numbers. */
 export interface MachineConfig {
   readonly containerType: number;
-  readonly model: 'vtd';
+  readonly model: ModelId;
+  /** VT-d's capability registers; meaningless for another model. */
   readonly cap: bigint;
   readonly ecap: bigint;
+  /** SMMUv3's IDR0 to IDR5, IIDR and AIDR by name; empty for another model. */
+  readonly idr: Readonly<Record<string, number>>;
   /** Host address width in bits. */
   readonly haw: number;
   readonly devices: readonly DeviceConfig[];
   readonly ram: readonly RamConfig[];
+  readonly processes: readonly ProcessConfig[];
+  /** An iommufd that begins with no IOAS and no device bound. */
+  readonly iommufdEmpty: boolean;
 }
 
 const NESTING = 6;
@@ -40,10 +60,25 @@ export const DEFAULT_MACHINE: MachineConfig = Object.freeze({
   containerType: NESTING,
   model: 'vtd',
   ...encodeCaps({ ...DEFAULT_CAP_FIELDS } as Record<string, number>),
+  idr: Object.freeze({}),
   haw: DEFAULT_HAW,
   devices: Object.freeze([defaultDevice(0)]),
   ram: Object.freeze([{ gpa: 0n, hpa: 0x1_0000_0000n, size: 0x8000_0000n, page: 0x1000n }]),
-});
+  processes: Object.freeze([]),
+  iommufdEmpty: false,
+} satisfies MachineConfig);
+
+const DEFAULTS = new Map<string, MachineConfig>([['vtd', DEFAULT_MACHINE]]);
+
+/** The default machine of a model: the same object each time, so that what is made from it can be kept. */
+export function defaultMachine(model: string): MachineConfig {
+  const known = DEFAULTS.get(model);
+  if (known) return known;
+  const idr = model === 'smmuv3' ? DEFAULT_IDS : DEFAULT_MACHINE.idr;
+  const config: MachineConfig = Object.freeze({ ...DEFAULT_MACHINE, model: model as ModelId, idr });
+  DEFAULTS.set(model, config);
+  return config;
+}
 
 /** The Nth device where a machine does not say more: the next function, in a group of its own. */
 export function defaultDevice(n: number, name = `dev${n}`): DeviceConfig {

@@ -1,29 +1,29 @@
 import { putUint } from '../../uapi/index.ts';
 import { type CallResult, done, refuse } from '../check.ts';
+import type { IntelDriver } from '../intel/driver.ts';
 import { failed, u32At } from './bytes.ts';
-import { CHECKS } from './checks.ts';
-import type { Container } from './container.ts';
+import { INFO_CHECKS as CHECKS } from './checks.ts';
+import type { VfioContainer } from './container.ts';
 
 /** Up to iova_pgsizes, which every caller must provide; up to cap_offset, which newer ones may. */
 const MIN = 16;
 const MIN_CAPS = 20;
 const SIZE = 24;
 const FLAG = { pgsizes: 1, caps: 2 };
-const CAP = { iovaRange: 1, nesting: 3 };
-const FORMAT_INTEL_VTD = 1;
-const FEATURES = 0b111;
+const CAP_IOVA_RANGE = 1;
 
-/** VFIO_IOMMU_GET_INFO of the series: page sizes, the usable IOVA ranges and, for a nesting container, the nesting capability. */
-export function getInfo(container: Container, argument: bigint): CallResult {
+/** VFIO_IOMMU_GET_INFO: page sizes and, from Linux 5.4 on, the capabilities of the container where they fit. */
+export function getInfo(container: VfioContainer, argument: bigint): CallResult {
   const head = container.user.copyFrom(argument, MIN);
   if (!head) return failed(refuse(CHECKS.infoFault, { found: `${MIN} bytes wanted` }));
   const argsz = u32At(head, 0);
   if (argsz < MIN)
     return failed(refuse(CHECKS.infoArgsz, { path: 'argsz', found: `${argsz}`, wanted: `at least ${MIN}` }));
 
-  const caps = chain([iovaRanges(container), ...(container.hasNestingInfo ? [nesting(container)] : [])]);
+  const offered = container.capabilities();
+  const caps = chain(offered ?? []);
   const info = new Uint8Array(SIZE);
-  const knowsCaps = MIN_CAPS <= argsz;
+  const knowsCaps = offered !== undefined && MIN_CAPS <= argsz;
   let needed = argsz;
   let capOffset = 0;
   if (knowsCaps) {
@@ -61,34 +61,23 @@ function chain(caps: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-function iovaRanges(container: Container): Uint8Array {
-  const bytes = new Uint8Array(16 + 2 * 16);
-  header(bytes, CAP.iovaRange);
+/** A capability with its vfio_info_cap_header. @param bytes of the whole capability, head included */
+export function capability(id: number, bytes: number): Uint8Array {
+  const cap = new Uint8Array(bytes);
+  putUint(cap, 0, 2, BigInt(id));
+  putUint(cap, 2, 2, 1n);
+  return cap;
+}
+
+/** vfio_iommu_type1_info_cap_iova_range. */
+export function iovaRangeCapability(driver: IntelDriver): Uint8Array {
+  const bytes = capability(CAP_IOVA_RANGE, 16 + 2 * 16);
   putUint(bytes, 8, 4, 2n);
   // The interrupt window 0xfee00000 to 0xfeefffff is cut out of the addresses that the second stage can translate.
-  const last = (1n << BigInt(container.driver.addressWidth)) - 1n;
+  const last = (1n << BigInt(driver.addressWidth)) - 1n;
   for (const [i, [start, end]] of [[0n, 0xfedf_ffffn] as const, [0xfef0_0000n, last] as const].entries()) {
     putUint(bytes, 16 + i * 16, 8, start);
     putUint(bytes, 24 + i * 16, 8, end);
   }
   return bytes;
-}
-
-/** vfio_iommu_type1_info_cap_nesting with iommu_nesting_info and iommu_nesting_info_vtd behind it: 8 + 48 bytes. */
-function nesting(container: Container): Uint8Array {
-  const bytes = new Uint8Array(8 + 24 + 24);
-  header(bytes, CAP.nesting);
-  putUint(bytes, 8, 4, 48n);
-  putUint(bytes, 16, 4, BigInt(FORMAT_INTEL_VTD));
-  putUint(bytes, 20, 4, BigInt(FEATURES));
-  putUint(bytes, 24, 2, BigInt(container.driver.addressWidth));
-  putUint(bytes, 26, 2, BigInt(container.driver.pasidBits));
-  putUint(bytes, 40, 8, container.driver.cap);
-  putUint(bytes, 48, 8, container.driver.ecap);
-  return bytes;
-}
-
-function header(bytes: Uint8Array, id: number): void {
-  putUint(bytes, 0, 2, BigInt(id));
-  putUint(bytes, 2, 2, 1n);
 }

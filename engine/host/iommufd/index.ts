@@ -1,0 +1,2 @@
+export { bootIommufd } from './boot.ts';
+export { IOMMUFD_CHECKS } from './checks.ts';

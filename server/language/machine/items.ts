@@ -1,0 +1,17 @@
+import type { Generation } from '../../../engine/index.ts';
+
+/**
+ * The items that a machine of a generation can have: its file descriptor is a VFIO container or an iommufd, and only the
+ * one that binds processes has any besides the caller.
+ */
+export function machineItems({ ioctls, structs }: Generation): readonly string[] {
+  return [
+    ...(ioctls.has('VFIO_SET_IOMMU') ? ['container'] : []),
+    'iommu',
+    'device',
+    'ram',
+    'haw',
+    ...(structs.has('iommu_ioas_alloc') ? ['iommufd'] : []),
+    ...(structs.has('vfio_iommu_type1_bind_process') ? ['process'] : []),
+  ];
+}
