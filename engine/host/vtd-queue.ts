@@ -83,11 +83,16 @@ export class InvalidationQueue {
       });
   }
 
-  /** `qi_flush_dev_iotlb` for PASID 0, which stands for requests without one, else `qi_flush_dev_iotlb_pasid`. */
-  flushDevice(sid: number, pasid: number, block?: Block): void {
+  /** `qi_flush_dev_iotlb` for requests without PASID (undefined), else `qi_flush_dev_iotlb_pasid`. */
+  flushDevice(sid: number, pasid: number | undefined, block?: Block): void {
     const whole = !block || WHOLE_ORDER <= block.order;
     const range = whole ? WHOLE_DEVICE_RANGE : deviceRange(block.addr, block.order);
-    if (pasid === 0) this.issue('dev_tlb_inv', { SID: sid, PFSID: sid, ...range });
+    if (pasid === undefined) this.issue('dev_tlb_inv', { SID: sid, PFSID: sid, ...range });
     else this.issue('p_dev_tlb_inv', { SID: sid, PFSID: sid, PASID: pasid, ...range });
+  }
+
+  /** The same for the PASID of a domain's device, of which 0 stands for requests without one. */
+  flushDeviceOf(sid: number, pasid: number, block?: Block): void {
+    this.flushDevice(sid, pasid === 0 ? undefined : pasid, block);
   }
 }

@@ -1,5 +1,5 @@
 import type { PhysMem } from '../memory/phys-mem.ts';
-import { encode, type FieldValues } from '../models/vtd/bit-layout.ts';
+import { decode, encode, type FieldValues } from '../models/vtd/bit-layout.ts';
 import { CONTEXT_ENTRY, PASID_DIRECTORY_ENTRY, ROOT_ENTRY, RTADDR } from '../models/vtd/structures.ts';
 
 const PASID_ENTRY_BYTES = 64n;
@@ -48,6 +48,13 @@ export class ScalableTables {
   /** Writes the context entry of a function. @param fields by name (`CONTEXT_ENTRY`); the rest is 0 */
   writeContext(sid: number, fields: FieldValues): void {
     this.#write(this.#contextAddress(sid), encode(CONTEXT_ENTRY, fields));
+  }
+
+  /** Changes fields of a function's context entry and leaves the others as memory has them. */
+  updateContext(sid: number, fields: FieldValues): void {
+    const at = this.#contextAddress(sid);
+    const words = [0n, 8n, 16n, 24n].map((offset) => this.mem.read64(at + offset));
+    this.#write(at, encode(CONTEXT_ENTRY, { ...decode(CONTEXT_ENTRY, words), ...fields }));
   }
 
   #contextAddress(sid: number): bigint {

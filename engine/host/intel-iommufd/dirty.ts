@@ -72,6 +72,6 @@ export function clearDirty(
   const block = coveringBlock(first, (end - first) / PAGE);
   for (const tag of domain.tags) {
     if (tag.cache === 'iotlb') queue.flushDomainPages(tag.did, block, true);
-    else queue.flushDevice(tag.device!.sid, tag.pasid, tag.nested ? undefined : block);
+    else queue.flushDeviceOf(tag.device!.sid, tag.pasid, tag.nested ? undefined : block);
   }
 }

@@ -92,7 +92,7 @@ export class NestedFirstStage extends VtdDomain implements NestedDomain {
     const block: Block = whole ? { addr: 0n, order: WHOLE_ORDER } : coveringBlock(addr, npages);
     for (const tag of this.tags) {
       if (tag.cache === 'iotlb') queue.flushPasid(tag.did, tag.pasid, whole && byPasid ? undefined : block, leafOnly);
-      else queue.flushDevice(tag.device!.sid, tag.pasid, block);
+      else queue.flushDeviceOf(tag.device!.sid, tag.pasid, block);
     }
   }
 

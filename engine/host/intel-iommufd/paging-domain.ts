@@ -118,7 +118,7 @@ export class SecondStage extends VtdDomain implements PagingDomain {
     for (const tag of this.tags) {
       if (tag.nested && !nestedToo) continue;
       if (tag.cache === 'iotlb') queue.flushDomainPages(tag.did, block, leafOnly);
-      else if (what === 'changed') queue.flushDevice(tag.device!.sid, tag.pasid, tag.nested ? undefined : block);
+      else if (what === 'changed') queue.flushDeviceOf(tag.device!.sid, tag.pasid, tag.nested ? undefined : block);
     }
   }
 

@@ -117,7 +117,7 @@ export class IntelUnit {
 
   /** `devtlb_invalidation_with_pasid`: everything that the device holds under the PASID. */
   flushDeviceTlb(device: DeviceConfig, pasid: number): void {
-    if (device.ats) this.queue.flushDevice(device.sid, pasid);
+    if (device.ats) this.queue.flushDeviceOf(device.sid, pasid);
   }
 
   resetDevice(device: DeviceConfig): void {

@@ -143,10 +143,10 @@ function setupNested(
   });
   // pasid_set_flptr ORs the pointer in unmasked, so low bits of a misaligned gpgd land in SRE to EAFE.
   words[2]! |= data.gpgd & 0xfffn;
-  driver.writePasidEntryAt(entry, words);
+  driver.tables.writePasidEntry(entry, words);
   if (caps.CM === 1) {
-    driver.issue('pc_inv', { G: 'pasid', DID: device.did, PASID: pasid });
-    driver.issue('p_iotlb_inv', { G: 'pasid', DID: device.did, PASID: pasid });
+    driver.queue.issue('pc_inv', { G: 'pasid', DID: device.did, PASID: pasid });
+    driver.queue.issue('p_iotlb_inv', { G: 'pasid', DID: device.did, PASID: pasid });
   }
   return undefined;
 }

@@ -1,13 +1,12 @@
 import type { PhysMem } from '../../memory/phys-mem.ts';
-import { decode, encode } from '../../models/vtd/bit-layout.ts';
 import type { VtdCaps } from '../../models/vtd/caps.ts';
-import { descriptorByName, encodeDescriptor } from '../../models/vtd/descriptors.ts';
 import { secondStagePasidEntry, tornDownPasidEntry } from '../../models/vtd/pasid-entry.ts';
-import { CONTEXT_ENTRY, PASID_DIRECTORY_ENTRY, ROOT_ENTRY, RTADDR } from '../../models/vtd/structures.ts';
 import type { VtdUnit } from '../../models/vtd/translate.ts';
 import { type Format, PageTable } from '../../pagetable/index.ts';
 import { type CallResult, type FailPoints, type Refusal, refuse } from '../check.ts';
 import type { Problem } from '../kernel.ts';
+import { InvalidationQueue } from '../vtd-queue.ts';
+import { type PasidTable, ScalableTables } from '../vtd-tables.ts';
 import { bindGpasid } from './bind.ts';
 import { UNBIND_CHECKS as CHECKS } from './checks.ts';
 import { FIRST_DID } from './domain-ids.ts';
@@ -33,7 +32,8 @@ export class IntelDevice {
   attached = false;
   /** Id of the IOMMU domain that the device is attached to. */
   did = FIRST_DID;
-  directory = 0n;
+  /** Its PASID table, while it is attached. */
+  table: PasidTable | undefined;
   pasidEnabled = false;
   constructor(setup: DeviceSetup) {
     this.setup = setup;
@@ -72,8 +72,6 @@ export interface DriverSetup {
 }
 
 export const RID2PASID = 0;
-const PASID_ENTRY_BYTES = 64n;
-const WHOLE_ADDRESS_SPACE = 0x7fff_ffff_ffff_f000n;
 
 /** The part of drivers/iommu/intel (Linux 5.8 to 5.10) that vSVA uses: it fills the unit's tables in memory and queues invalidations. */
 export class IntelDriver {
@@ -85,12 +83,11 @@ export class IntelDriver {
   readonly domain: SecondStageDomain;
   readonly isAllocated: (pasid: number) => boolean;
   readonly quirk: (name: string) => boolean;
-  /** Commands queued since the last `takeIssued`, without the wait descriptors that follow them. */
-  #issued: bigint[][] = [];
+  readonly queue: InvalidationQueue;
+  readonly tables: ScalableTables;
   readonly #devices: readonly IntelDevice[];
   readonly #allocate: () => bigint;
   readonly leafSize: (gpa: bigint) => bigint;
-  readonly #rootTable: bigint;
 
   constructor(setup: DriverSetup) {
     this.unit = setup.unit;
@@ -111,8 +108,9 @@ export class IntelDriver {
       maxAddr: setup.maxAddr,
       nesting: false,
     };
-    this.#rootTable = this.#allocate();
-    this.unit.rtaddr = encode(RTADDR, { TTM: 1, RTA: this.#rootTable })[0]!;
+    this.queue = new InvalidationQueue(setup.unit);
+    this.tables = new ScalableTables(setup.mem, setup.allocate);
+    this.unit.rtaddr = this.tables.rtaddr;
   }
 
   get canNest(): boolean {
@@ -149,23 +147,6 @@ export class IntelDriver {
     return this.#devices.filter((d) => d.attached);
   }
 
-  takeIssued(): bigint[][] {
-    const issued = this.#issued;
-    this.#issued = [];
-    return issued;
-  }
-
-  /** Queues one descriptor and lets the hardware run it. @param fields by name; G may be a granularity's word */
-  issue(name: string, fields: Readonly<Record<string, bigint | number | string>>): void {
-    const granularity = descriptorByName(name)?.granularity ?? {};
-    const numbers = Object.entries(fields).map(
-      ([field, value]) => [field, typeof value === 'string' ? (granularity[value] ?? 0n) : value] as const,
-    );
-    const words = encodeDescriptor(name, Object.fromEntries(numbers));
-    this.#issued.push(words);
-    this.unit.invalidate(words);
-  }
-
   /**
    * domain_context_mapping_one in scalable mode, and the entry for requests without PASID.
    * @param did the group's own domain id, where a container has several IOMMU domains
@@ -174,21 +155,20 @@ export class IntelDriver {
     this.domain.nesting = nesting;
     for (const device of group) {
       device.did = did;
-      // A directory covers the device's PASIDs, at least the 2^13 of its smallest size.
-      const pdts = Math.max(0, Math.min(device.setup.pasidBits || 15, this.pasidBits) - 13);
-      device.directory = this.#allocatePages(1 << Math.max(0, pdts + 7 + 3 - 12));
+      const pasids = this.tables.makePasidTable(Math.min(device.setup.pasidBits, this.pasidBits));
+      device.table = pasids;
       device.pasidEnabled = false;
       this.#writePasidEntry(
         device,
         RID2PASID,
         secondStagePasidEntry({ did, pwsnp: this.caps.SMPWCS === 1, second: this.secondStage() }),
       );
-      this.#writeContext(device, {
+      this.tables.writeContext(device.setup.sid, {
         P: 1,
         DTE: device.setup.ats ? 1 : 0,
         PRE: device.setup.pri ? 1 : 0,
-        PDTS: pdts,
-        PASIDDIRPTR: device.directory,
+        PDTS: ScalableTables.pdts(pasids),
+        PASIDDIRPTR: pasids.directory,
         RID_PASID: RID2PASID,
       });
       device.attached = true;
@@ -199,14 +179,14 @@ export class IntelDriver {
   detachGroup(group: readonly IntelDevice[]): void {
     for (const device of group) {
       this.tearDownEntry(device, RID2PASID);
-      this.#writeContext(device, {});
-      this.issue('cc_inv', { G: 'device', DID: device.did, SID: device.setup.sid, FM: 0 });
-      this.issue('iotlb_inv', { G: 'domain', DID: device.did, DR: 1, DW: 1 });
+      this.tables.writeContext(device.setup.sid, {});
+      this.queue.issue('cc_inv', { G: 'device', DID: device.did, SID: device.setup.sid, FM: 0 });
+      this.queue.issue('iotlb_inv', { G: 'domain', DID: device.did, DR: 1, DW: 1 });
       // Disabling ATS empties the endpoint's cache.
       this.unit.deviceTlb.removeDevice(device.setup.sid);
       device.bound.clear();
       device.attached = false;
-      device.directory = 0n;
+      device.table = undefined;
     }
   }
 
@@ -274,20 +254,17 @@ export class IntelDriver {
   /** intel_pasid_tear_down_entry: clear, then PASID cache, IOTLB and device TLB. */
   tearDownEntry(device: IntelDevice, pasid: number, did = device.did): void {
     this.#writePasidEntry(device, pasid, tornDownPasidEntry('log-faults'));
-    this.issue('pc_inv', { G: 'pasid', DID: did, PASID: pasid });
-    this.issue('p_iotlb_inv', { G: 'pasid', DID: did, PASID: pasid });
+    this.queue.issue('pc_inv', { G: 'pasid', DID: did, PASID: pasid });
+    this.queue.issue('p_iotlb_inv', { G: 'pasid', DID: did, PASID: pasid });
     // RID2PASID is a second-stage entry, which PASID-based invalidation does not touch (VT-d 6.5.3.3).
-    if (pasid === RID2PASID) this.issue('iotlb_inv', { G: 'domain', DID: did, DR: 1, DW: 1 });
+    if (pasid === RID2PASID) this.queue.issue('iotlb_inv', { G: 'domain', DID: did, DR: 1, DW: 1 });
     if (this.caps.CM === 0) this.flushDeviceTlb(device, pasid === RID2PASID ? undefined : pasid, 0n, undefined);
   }
 
-  /** qi_flush_dev_iotlb(_pasid). @param order log2 of the pages; undefined: everything */
+  /** qi_flush_dev_iotlb(_pasid), where the device has ATS. @param order log2 of the pages; undefined: everything */
   flushDeviceTlb(device: IntelDevice, pasid: number | undefined, addr: bigint, order: number | undefined): void {
     if (!device.setup.ats) return;
-    const range = order === undefined ? { S: 1, ADDR: WHOLE_ADDRESS_SPACE } : deviceRange(addr, order);
-    const sid = device.setup.sid;
-    if (pasid === undefined) this.issue('dev_tlb_inv', { SID: sid, PFSID: sid, ...range });
-    else this.issue('p_dev_tlb_inv', { SID: sid, PFSID: sid, PASID: pasid, G: 0, ...range });
+    this.queue.flushDevice(device.setup.sid, pasid, order === undefined ? undefined : { addr, order });
   }
 
   /** Adds PASIDE to the context entry (intel_iommu_enable_pasid), once per device. */
@@ -305,11 +282,8 @@ export class IntelDriver {
   }
 
   #setPaside(device: IntelDevice, value: bigint): void {
-    const at = this.#contextAddress(device);
-    const words = [0n, 8n, 16n, 24n].map((offset) => this.mem.read64(at + offset));
-    const fields = decode(CONTEXT_ENTRY, words);
-    this.#writeContext(device, { ...fields, PASIDE: value });
-    this.issue('cc_inv', { G: 'device', DID: device.did, SID: device.setup.sid, FM: 0 });
+    this.tables.updateContext(device.setup.sid, { PASIDE: value });
+    this.queue.issue('cc_inv', { G: 'device', DID: device.did, SID: device.setup.sid, FM: 0 });
   }
 
   /** A page of host memory for tables, zeroed. */
@@ -318,29 +292,14 @@ export class IntelDriver {
   }
 
   /** The address of a PASID's entry, or undefined while no page of the table holds it. */
-  pasidEntryAddress(device: IntelDevice, pasid: number): bigint | undefined {
-    const pde = this.mem.read64(device.directory + BigInt(pasid >>> 6) * 8n);
-    if ((pde & 1n) === 0n) return undefined;
-    return (pde & ~0xfffn) + BigInt(pasid & 63) * PASID_ENTRY_BYTES;
+  pasidEntryAddress({ table }: IntelDevice, pasid: number): bigint | undefined {
+    return table && this.tables.pasidEntry(table, pasid);
   }
 
-  /** intel_pasid_get_entry: like pasidEntryAddress, but allocates the page. */
-  pasidEntryFor(device: IntelDevice, pasid: number): bigint {
-    const present = this.pasidEntryAddress(device, pasid);
-    if (present !== undefined) return present;
-    const page = this.#allocate();
-    this.mem.write64(
-      device.directory + BigInt(pasid >>> 6) * 8n,
-      encode(PASID_DIRECTORY_ENTRY, { P: 1, SMPTBLPTR: page })[0]!,
-    );
-    return page + BigInt(pasid & 63) * PASID_ENTRY_BYTES;
-  }
-
-  writePasidEntryAt(address: bigint, words: readonly bigint[]): void {
-    for (const [i, word] of words.entries()) {
-      const at = address + BigInt(i) * 8n;
-      if (this.mem.read64(at) !== word) this.mem.write64(at, word);
-    }
+  /** intel_pasid_get_entry of an attached device: like pasidEntryAddress, but allocates the page. */
+  pasidEntryFor({ name, table }: IntelDevice, pasid: number): bigint {
+    if (!table) throw new Error(`${name} is not attached, so it has no PASID table`);
+    return this.tables.pasidEntryFor(table, pasid);
   }
 
   mapSecondStage(gpa: bigint, hpa: bigint, size: bigint): CallResult | Problem {
@@ -360,40 +319,6 @@ export class IntelDriver {
   }
 
   #writePasidEntry(device: IntelDevice, pasid: number, words: readonly bigint[]): void {
-    this.writePasidEntryAt(this.pasidEntryFor(device, pasid), words);
+    this.tables.writePasidEntry(this.pasidEntryFor(device, pasid), words);
   }
-
-  #contextAddress(device: IntelDevice): bigint {
-    const bus = device.setup.sid >>> 8;
-    const devfn = device.setup.sid & 0xff;
-    const at = this.#rootTable + BigInt(bus) * 16n;
-    const upper = 0x80 <= devfn;
-    const words = [this.mem.read64(at), this.mem.read64(at + 8n)];
-    const root = decode(ROOT_ENTRY, words);
-    let table = upper ? root.UCTP! : root.LCTP!;
-    if ((upper ? root.UP : root.LP) !== 1n) {
-      table = this.#allocate();
-      const entry = encode(ROOT_ENTRY, { ...root, ...(upper ? { UP: 1n, UCTP: table } : { LP: 1n, LCTP: table }) });
-      for (const [i, word] of entry.entries()) this.mem.write64(at + BigInt(i) * 8n, word);
-    }
-    return table + BigInt(devfn & 0x7f) * 32n;
-  }
-
-  #writeContext(device: IntelDevice, fields: Readonly<Record<string, bigint | number>>): void {
-    const at = this.#contextAddress(device);
-    for (const [i, word] of encode(CONTEXT_ENTRY, fields).entries()) this.mem.write64(at + BigInt(i) * 8n, word);
-  }
-
-  #allocatePages(n: number): bigint {
-    const first = this.#allocate();
-    for (let i = 1; i < n; i++) this.#allocate();
-    return first;
-  }
-}
-
-/** A device-TLB range: S set and the address bits below the size all ones but the top one (PCIe ATS 10.5.1). */
-function deviceRange(addr: bigint, order: number): { S: number; ADDR: bigint } {
-  if (order === 0) return { S: 0, ADDR: addr & ~0xfffn };
-  const size = 1n << BigInt(12 + order);
-  return { S: 1, ADDR: (addr & ~(size - 1n)) | (((size >> 1n) - 1n) & ~0xfffn) };
 }

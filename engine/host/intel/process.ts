@@ -17,11 +17,11 @@ export function bindProcess(driver: IntelDriver, device: IntelDevice, pasid: num
     fsLevels: LEVELS,
     agawLevels: driver.domain.format.levels,
   });
-  driver.writePasidEntryAt(driver.pasidEntryFor(device, pasid), words);
+  driver.tables.writePasidEntry(driver.pasidEntryFor(device, pasid), words);
   device.bound.add(pasid);
   if (driver.caps.CM === 1) {
-    driver.issue('pc_inv', { G: 'pasid', DID: FIRST_STAGE_DID, PASID: pasid });
-    driver.issue('p_iotlb_inv', { G: 'pasid', DID: FIRST_STAGE_DID, PASID: pasid });
+    driver.queue.issue('pc_inv', { G: 'pasid', DID: FIRST_STAGE_DID, PASID: pasid });
+    driver.queue.issue('p_iotlb_inv', { G: 'pasid', DID: FIRST_STAGE_DID, PASID: pasid });
   }
 }
 

@@ -60,13 +60,13 @@ function flushPages(driver: IntelDriver, gpa: bigint, size: bigint, what: 'chang
 function flushDomain(driver: IntelDriver, did: number, gpa: bigint, size: bigint): void {
   const order = orderOf(size);
   if (driver.caps.PSI === 0 || driver.caps.MAMV < order) {
-    driver.issue('iotlb_inv', { G: 'domain', DID: did, DR: 1, DW: 1 });
+    driver.queue.issue('iotlb_inv', { G: 'domain', DID: did, DR: 1, DW: 1 });
     return;
   }
   const block = 1n << BigInt(12 + order);
   // A range that straddles its natural alignment needs a larger block; the driver rounds the page count only, so split it.
   for (let at = gpa & ~(block - 1n); at < gpa + size; at += block)
-    driver.issue('iotlb_inv', { G: 'page', DID: did, DR: 1, DW: 1, AM: order, IH: 0, ADDR: at });
+    driver.queue.issue('iotlb_inv', { G: 'page', DID: did, DR: 1, DW: 1, AM: order, IH: 0, ADDR: at });
 }
 
 function isCovered(driver: IntelDriver, gpa: bigint, size: bigint): boolean {

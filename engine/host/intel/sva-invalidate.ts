@@ -80,11 +80,11 @@ function flushIotlb(
   byAddress: boolean,
 ): void {
   if (!byAddress) {
-    driver.issue('p_iotlb_inv', { G: 'pasid', DID: did, PASID: pasid });
+    driver.queue.issue('p_iotlb_inv', { G: 'pasid', DID: did, PASID: pasid });
     return;
   }
   const addr = info.addr & ~((1n << BigInt(12 + order)) - 1n);
-  driver.issue('p_iotlb_inv', {
+  driver.queue.issue('p_iotlb_inv', {
     G: 'page',
     DID: did,
     PASID: pasid,

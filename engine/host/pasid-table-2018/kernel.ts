@@ -49,7 +49,7 @@ export class PasidTableKernel extends KernelBase {
       const { cap, ecap, devices } = config;
       this.#intel = new IntelDriver({ ...vtd, cap, ecap, devices, isAllocated: () => false, quirk });
       for (const group of this.#intel.groups()) this.#intel.attachGroup(group, false);
-      this.#intel.takeIssued();
+      this.#intel.queue.takeIssued();
     }
   }
 
@@ -136,7 +136,7 @@ export class PasidTableKernel extends KernelBase {
   }
 
   override takeIssued(): bigint[][] {
-    const issued = [...(this.#intel?.takeIssued() ?? []), ...this.#issued];
+    const issued = [...(this.#intel?.queue.takeIssued() ?? []), ...this.#issued];
     this.#issued = [];
     return issued;
   }

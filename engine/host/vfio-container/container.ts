@@ -169,7 +169,7 @@ export abstract class VfioContainer extends KernelBase {
   }
 
   override takeIssued(): bigint[][] {
-    return this.driver.takeIssued();
+    return this.driver.queue.takeIssued();
   }
 
   /** Attaches what the machine declares before the scenario begins; the machine's word is taken, as its author's setup. */
@@ -178,7 +178,7 @@ export abstract class VfioContainer extends KernelBase {
       if (this.hasDomain && this.secondGroup()) break;
       this.driver.attachGroup(group, this.isNesting, FIRST_DID + this.domainOf(group));
     }
-    this.driver.takeIssued();
+    this.driver.queue.takeIssued();
     return this;
   }
 
