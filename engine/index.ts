@@ -13,6 +13,7 @@ export { INTEL_IOMMUFD_CHECKS } from './host/intel-iommufd/checks.ts';
 export { IOMMUFD_CHECKS } from './host/iommufd/checks.ts';
 export * from './host/machine-config.ts';
 export { PASID_TABLE_CHECKS } from './host/pasid-table-2018/checks.ts';
+export { hostUnit } from './host/pasid-table-2018/unit.ts';
 export { SELFTEST_CHECKS } from './host/selftest/checks.ts';
 export { VFIO_2018_CHECKS } from './host/vfio-2018/checks.ts';
 export { CHECKS as VFIO_2020_03_CHECKS } from './host/vfio-2020-03/checks.ts';

@@ -1,13 +1,16 @@
-// `npm run bench:lsp`: what the language server makes people wait, over stdio as editors speak to it. Prints medians and
-// 95th percentiles beside what is aimed at; asserts nothing, because machines differ. `--dist DIR` takes another build,
+// `npm run bench:lsp`: what the language server makes people wait, over stdio as editors speak to it, and what the extension
+// does in fresh windows of a real VS Code. Prints medians and 95th percentiles beside what is aimed at; asserts nothing, because machines differ. `--dist DIR` takes another build,
 // `--only TEXT` the figures whose names contain it.
-import { spawn } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { build } from 'esbuild';
 import { createMessageConnection, StreamMessageReader, StreamMessageWriter } from 'vscode-languageserver/node';
+import { bundleTests } from '../test/vscode/bundle.mjs';
+import { serverRoot } from '../test/vscode/install.mjs';
+import { chromiumBinary } from '../test/vscode/lib.mjs';
 
 const root = join(import.meta.dirname, '..');
 const { values: options } = parseArgs({ options: { dist: { type: 'string' }, only: { type: 'string' } } });
@@ -17,6 +20,9 @@ const KEYSTROKES = 100;
 const WARM_UP = 20;
 const STARTS = 20;
 const FILES = 100;
+const WINDOWS = 5;
+/** As test/vscode/suite/figures.ts names them. */
+const IN_WINDOWS = { 'loading the client': 60, 'activate()': 60, 'first diagnostics in a cold window': 500 };
 
 /** Behind what a digit is typed and taken back: in payloads, scenarios and names, and in page tables. */
 const PLACES = /addr_width = 4|refs 2|nesting_op bind_\d+|max = 10|granule_size = |hpasid {5}= pas/;
@@ -30,15 +36,17 @@ console.log(
 );
 console.log('over stdio; median, 95th percentile, what the 95th percentile should be\n');
 
-await measure('server start to initialize', 'ms', 150, async (add) => {
+const starting = (file) => async (add) => {
   for (let i = 0; i < STARTS; i++) {
     const began = performance.now();
-    const server = start();
+    const server = start(file);
     await server.initialize({ run: { live: 'off' } });
     add(performance.now() - began);
     await server.stop();
   }
-});
+};
+await measure('server start to initialize, as the extension does', 'ms', 150, starting(['server.cjs']));
+await measure('server start to initialize, vsva lsp', 'ms', 150, starting(['cli.js', 'lsp']));
 for (const [i, lines] of SIZES.entries()) {
   const title = lines.toLocaleString('en');
   const timed = (live, where, hear) => (add) =>
@@ -97,6 +105,7 @@ for (const lines of [100, 1_000])
     add(memoryOf(server.pid));
     await server.stop();
   });
+await windows();
 size('the .vsix', join(dist, 'vsva.vsix'), 500);
 
 /** Prints one line: what was measured, beside the aim for its 95th percentile. */
@@ -122,6 +131,32 @@ function size(name, file, aim) {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found) print(name, 'KB', [found.size / 1000], aim);
   else console.log(`${name.padEnd(52)} not built; npm run package makes it`);
+}
+
+/** What the extension in dist/ does in windows of VS Code that are cold. */
+async function windows() {
+  const chosen = Object.entries(IN_WINDOWS).filter(([name]) => name.includes(options.only ?? ''));
+  if (chosen.length === 0) return;
+  const why =
+    options.dist !== undefined
+      ? 'VS Code loads the extension from dist/'
+      : existsSync(serverRoot) && chromiumBinary()
+        ? undefined
+        : 'npm run test:vscode installs VS Code';
+  let printed = '';
+  if (why === undefined) {
+    await bundleTests();
+    const main = join(root, 'test/vscode/main.mjs');
+    printed = (await promisify(execFile)(process.execPath, [main, 'figures', `${WINDOWS}`])).stdout;
+  }
+  for (const [name, aim] of chosen) {
+    if (why !== undefined) console.log(`${name.padEnd(52)} not measured: ${why}`);
+    else
+      await measure(name, 'ms', aim, (add) => {
+        for (const [, figure, ms] of printed.matchAll(/^figure (.+): ([\d.]+) ms$/gm))
+          if (figure === name) add(Number(ms));
+      });
+  }
 }
 
 /** Opens a file and types in it, one key after the other, each when `key` says that what the last one brought is there. */
@@ -161,8 +196,8 @@ function placesToType(text, where) {
 }
 
 /** A server as an editor sees it: it is pushed diagnostics and results. */
-function start() {
-  const child = spawn(process.execPath, [join(dist, 'cli.js'), 'lsp', '--stdio'], {
+function start([file, ...args] = ['cli.js', 'lsp']) {
+  const child = spawn(process.execPath, [join(dist, file), ...args, '--stdio'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const connection = createMessageConnection(

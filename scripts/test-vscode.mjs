@@ -8,7 +8,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { bundleTests } from '../test/vscode/bundle.mjs';
 import { ensureInstalled } from '../test/vscode/install.mjs';
 import { chromiumBinary } from '../test/vscode/lib.mjs';
 
@@ -98,28 +98,6 @@ async function buildAll() {
 function node(...args) {
   const { status, error } = spawnSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
   if (status !== 0) throw new Error(`${args[0]} ended with ${error?.message ?? status}`);
-}
-
-/** The tests as VS Code loads them, once for each of its hosts. */
-async function bundleTests() {
-  const common = { bundle: true, format: 'cjs', external: ['vscode'], logLevel: 'warning', absWorkingDir: root };
-  await Promise.all([
-    build({
-      ...common,
-      platform: 'node',
-      target: 'node20',
-      entryPoints: { suite: 'test/vscode/suite/index.ts', dies: 'test/vscode/suite/dies.ts' },
-      outdir: 'dist/test-vscode',
-      outExtension: { '.js': '.cjs' },
-    }),
-    build({
-      ...common,
-      platform: 'browser',
-      target: 'es2022',
-      entryPoints: ['test/vscode/suite/index.ts'],
-      outfile: 'dist/test-vscode/suite-web.cjs',
-    }),
-  ]);
 }
 
 /** A suite prints its own total; one that ends badly without naming a failed test has failed all the same. */

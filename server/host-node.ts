@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import type { serve } from './lsp/connection.ts';
 import type { FromWorker, ToWorker } from './world/jobs.ts';
 import type { SpawnWorker } from './world/runner.ts';
+import type { serveJobs } from './world/worker.ts';
 
 /** Put in place by the build. */
 declare const VSVA_VERSION: string;
@@ -35,17 +37,21 @@ function readFile(uri: string): string | { readonly problem: string } | undefine
   }
 }
 
+/** What a process and a thread do; it is the same in a browser. */
+interface Halves {
+  readonly serve: typeof serve;
+  readonly serveJobs: typeof serveJobs;
+}
+
 /**
- * In a process the language server, in a thread of it the worker that runs scenarios for it. `main` starts either. Each
- * wakes up its own half of the script: the other would only take memory.
+ * In a process the language server, in a thread of it the worker that runs scenarios for it. `main` starts either. The
+ * library that speaks to a client sleeps in a worker: it would only take memory.
  */
-export async function start(main: string): Promise<void> {
+export async function start(main: string, { serve, serveJobs }: Halves): Promise<void> {
   if (isMainThread) {
     const { createConnection, ProposedFeatures } = await import('vscode-languageserver/node');
-    const { serve } = await import('./lsp/connection.ts');
     serve(createConnection(ProposedFeatures.all), { read: readFile, spawn: spawnFrom(main), version: VSVA_VERSION });
   } else {
-    const { serveJobs } = await import('./world/worker.ts');
     const heard = serveJobs((message: FromWorker) => parentPort!.postMessage(message));
     parentPort!.on('message', (message: ToWorker) => heard(message));
   }

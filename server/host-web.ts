@@ -1,4 +1,4 @@
-import { BrowserMessageReader, BrowserMessageWriter, createConnection } from 'vscode-languageserver/browser';
+import type { BrowserMessageReader } from 'vscode-languageserver/browser';
 import { serve } from './lsp/connection.ts';
 import type { FromWorker, ToWorker } from './world/jobs.ts';
 import type { SpawnWorker } from './world/runner.ts';
@@ -54,14 +54,19 @@ const inBetween: (heard: (message: FromWorker) => void) => ReturnType<SpawnWorke
   };
 };
 
+/** What either host starts: the language server, and what runs scenarios for it. */
+export const HALVES = { serve, serveJobs };
+
 /** In a worker the language server, in a worker of that one what runs scenarios for it. */
-export function start(): void {
+export async function start(): Promise<void> {
   if (scope.name === RUNS_SCENARIOS) {
     const heard = serveJobs((message) => scope.postMessage(message));
     scope.onmessage = ({ data }) => heard(data as ToWorker);
   } else {
+    const library = await import('vscode-languageserver/browser');
     const ends = scope as unknown as ConstructorParameters<typeof BrowserMessageReader>[0];
-    const connection = createConnection(new BrowserMessageReader(ends), new BrowserMessageWriter(ends));
+    const reader = new library.BrowserMessageReader(ends);
+    const connection = library.createConnection(reader, new library.BrowserMessageWriter(ends));
     serve(connection, { read: () => undefined, spawn, version: VSVA_VERSION });
   }
 }

@@ -152,7 +152,7 @@ const repository: Readonly<Record<string, Rule>> = {
       rule('constant.other.fault', word(FAULTS.map((f) => f.name))),
       rule('constant.other.errno', word(Object.keys(ERRNO))),
       rule('support.constant', word(constants)),
-      rule('keyword.operator.word', '\\b(?:sizeof|offsetof|offsetofend|bytes)\\b'),
+      rule('keyword.operator.word', '\\b(?:sizeof|offsetof|offsetofend|ARRAY_SIZE|bytes)\\b'),
       rule('support.type', word(structs)),
       rule('storage.type', `${word(kinds)}(?=\\s*(?:\\{|=))`),
       rule('keyword.operator', '->|\\.\\.|<<|>>|&&|\\|\\||[-+*/%&|^~!<>=]=?'),

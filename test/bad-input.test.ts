@@ -104,6 +104,47 @@ describe('recursion ends', () => {
   });
 });
 
+describe('a mistake in a declaration is told once, where it stands', () => {
+  const at = (text: string): string[] => {
+    const { diagnostics } = runText(text);
+    return diagnostics
+      .filter((d) => d.severity === 'error')
+      .map((d) => `${text.slice(0, d.start).split('\n').length}: ${d.message}`);
+  };
+
+  test('of a constant, not at its uses', () => {
+    const text = `${HEAD}let a = nope
+let b = a + 1
+bind_data f { argsz = a, gpgd = b }
+pagetable t x86-64 at b { }
+scenario "s" {
+  for i in a..3 { note "x" }
+  submit bind_data = f { hpasid = a }
+  expect a == 1 && b == 2
+}`;
+    expect(at(text)).toEqual(['2: nope is not known']);
+  });
+  test('of a page table, not where its root is asked for', () => {
+    const text = `${HEAD}pagetable t x86-64 at nope { }\nbind_data f { gpgd = t.root }\nscenario "s" { expect f.gpgd == t.root }`;
+    expect(at(text)).toEqual(['2: nope is not known']);
+  });
+  test('of a machine too, as no scenario can run on it', () => {
+    expect(at(`${HEAD}let bits = nope\nmachine { device d { pasid = bits } }`)).toEqual([
+      '2: nope is not known',
+      '3: bits has an error: nope is not known',
+    ]);
+  });
+  test('but what a scenario has not bound yet is told at the use', () => {
+    const text = `${HEAD}let next = pasid + 1
+scenario "s" {
+  expect next == 2
+  let pasid = 1
+  expect next == 2
+}`;
+    expect(at(text)).toEqual(['4: pasid is not known']);
+  });
+});
+
 describe('runs are bounded', () => {
   test('a loop of 10^12 steps', () => {
     const { scenarios } = runText(scenarioText('for i in 0..1000000000000 { note "x" }'), { budget: 5000 });

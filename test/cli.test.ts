@@ -353,6 +353,19 @@ scenario "is intact" { note "x" }
     expect(totals).toMatchObject({ passed: 1, skipped: 3 });
   });
 
+  test('skips a scenario for the mistake of a constant or table that it only names', () => {
+    const { files } = report(
+      ['-'],
+      'uapi vfio-2020-07\nlet a = nope\npagetable t x86-64 at a { }\nscenario "root" { expect t.root == 0 }\nscenario "constant" { expect a == 0 }\n',
+    );
+    expect(files[0]!.diagnostics.filter((d) => d.severity === 'error').map((d) => d.line)).toEqual([2]);
+    const why = 'a has an error: line 2: nope is not known';
+    expect(files[0]!.scenarios.map((s) => [s.status, s.message])).toEqual([
+      ['skipped', why],
+      ['skipped', why],
+    ]);
+  });
+
   test.each([
     ['a generation to come', 'uapi bare', 'bare', 'not available yet'],
     ['an unknown generation', 'uapi vfio-1999', 'vfio-1999', 'is not a generation'],

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import { RUNNABLE_GENERATION_IDS } from '../engine/index.ts';
-import { type CompatTable, compatOf, compatSummary, compatText } from '../server/features/compat/index.ts';
+import { type CompatTable, compatOf, compatSummary, compatText, compatTexts } from '../server/features/compat/index.ts';
 import { PROBES } from '../server/features/compat/probes.ts';
 import type { Row } from '../server/features/compat/row.ts';
 import { COMPAT_WIDTH } from '../server/features/compat/text.ts';
@@ -284,6 +284,15 @@ pasid_request p { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID, range = {
     expect(table.rows).toEqual(tableOf(text, 'b').rows);
   });
 
+  test('is printed once for a payload and the call that carries it', () => {
+    const other = 'nesting_op twin { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_BIND_PGTBL, data = b }';
+    const whole = `${text}\n${other}`;
+    const texts = compatTexts(['b', 'op', 'twin', 'p'].map((name) => tableOf(whole, name)));
+    expect(texts.map((each) => each.split(': struct')[0])).toEqual(['b, which op and twin carry', 'p']);
+    const heads = compatTexts(['op', 'twin'].map((name) => tableOf(whole, name)));
+    expect(heads.map((each) => each.split(': struct')[0])).toEqual(['op and twin, which carry b']);
+  });
+
   test('has nothing to say of an unbind, nor of what no other generation asks for', () => {
     const unbind = 'nesting_op u { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_UNBIND_PGTBL, data = b }';
     expect(() => tableOf(`${text}\n${unbind}`, 'u')).toThrow(
@@ -301,6 +310,9 @@ struct iommu_hwpt_invalidate call { size = sizeof, data_uptr = &e, entry_len = 2
     const table = tableOf(array, 'call');
     expect([table.carried, table.size]).toEqual(['e[0]', 24]);
     expect(rowsOf(array, 'e')['iommufd-6.8']).toBe('accepted 24/24');
+    expect(compatText(table).split('\n')).toContain(
+      'Of the 2 entries of the array only the first one was asked about.',
+    );
   });
 
   test('is plain text of at most 100 columns, with a summary that counts each generation once', () => {

@@ -161,6 +161,11 @@ describe('the struct, where nobody names it', () => {
     ['that of the ioctl by name', 'ioctl(3, VFIO_IOMMU_MAP_DMA, "\\0")', 'vfio_iommu_type1_dma_map'],
     ['one that tells its size', '10000000 01000000 01000000 64000000', 'vfio_iommu_type1_pasid_request'],
     [
+      'one that tells its size, with an unknown flag and something behind it',
+      '10000000 01000080 01000000 64000000 cafe',
+      'vfio_iommu_type1_pasid_request',
+    ],
+    [
       'several fit',
       '0c000000 01000000',
       '8 bytes may be vfio_info_cap_header or vfio_iommu_type1_nesting_op; say which it is',

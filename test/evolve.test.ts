@@ -88,6 +88,20 @@ scenario "s" { expect sizeof(p) == 0 }`;
   });
 });
 
+test('a member by its path is the same as braces, for the version that is said and for a new field', () => {
+  const { scenarios, diagnostics } = runText(`uapi vfio-2020-03
+evolve struct iommu_cache_invalidate_info version 2 { __u64 hint }
+struct vfio_iommu_type1_cache_invalidate old { argsz = sizeof, cache_info.version = 1 }
+struct vfio_iommu_type1_cache_invalidate says { argsz = sizeof, cache_info.version = 2 }
+struct vfio_iommu_type1_cache_invalidate gives { argsz = sizeof, cache_info.hint = 7 }
+struct vfio_iommu_type1_cache_invalidate based = says { cache_info.addr_info.pasid = 1 }
+scenario "sizes" {
+  expect old.argsz == 56 && says.argsz == 64 && gives.argsz == 64 && based.argsz == 64
+}`);
+  expect(diagnostics.filter((d) => d.severity === 'error')).toEqual([]);
+  expect(scenarios.map(({ status, message }) => `${status} ${message}`.trim())).toEqual(['passed']);
+});
+
 test('the form with argsz: neither old nor new callers break', () => {
   const { scenarios } = runText(`uapi vfio-2020-07
 evolve struct iommu_gpasid_bind_data version 2 { __u64 extra }

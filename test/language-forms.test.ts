@@ -24,10 +24,22 @@ describe('payloads that speak of themselves', () => {
       'array a of iommu_inv_pasid_info { { pasid = sizeof(a) }, { } }\nscenario "s" { expect sizeof(a) == 32 }',
     ],
     [
+      'the elements of an array as C counts them',
+      'array a of iommu_inv_pasid_info { { }, { }, { } }\nlet n = ARRAY_SIZE(a)\nscenario "s" { expect n == 3 && sizeof(*a) == 16 && sizeof(a) == n * sizeof(*a) }',
+    ],
+    [
       'its own address',
       'array a of iommu_inv_addr_info { { addr = &a } }\nscenario "s" { read user &a + 16 as v\nexpect v == &a }',
     ],
   ])('%s', (_what, text) => expect(run(HEAD + text)).toEqual(CLEAN));
+
+  test.each([
+    ['let n = ARRAY_SIZE(f)', 'not-an-array: f is no array; ARRAY_SIZE counts the elements of one'],
+    ['let n = sizeof(*f)', 'not-an-array: f is no array; write sizeof(f)'],
+    ['let n = ARRAY_SIZE(nope)', 'unknown-name: nope is not known'],
+  ])('%s is refused', (text, error) => {
+    expect(run(`${HEAD}bind_data f { argsz = sizeof }\n${text}`).errors).toEqual([error]);
+  });
 
   test.each([
     ['a field of its own', 'bind_data f { argsz = f.version }'],

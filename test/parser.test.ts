@@ -98,6 +98,7 @@ function shown(expr: Expr): unknown {
     case 'binary':
       return `(${shown(expr.left)} ${expr.op} ${shown(expr.right)})`;
     case 'sizeof':
+      if (expr.of) return expr.of === 'count' ? `ARRAY_SIZE(${expr.name?.text})` : `sizeof(*${expr.name?.text})`;
       return `sizeof${expr.struct ? `(struct ${expr.struct.text})` : expr.name ? `(${expr.name.text})` : ''}`;
     case 'offsetof':
       return `offsetof${expr.past ? 'end' : ''}(struct ${expr.struct.text}, ${dotted(expr.path)})`;
@@ -238,6 +239,9 @@ describe('expressions', () => {
     ['sizeof', 'sizeof'],
     ['sizeof(struct iommu_page_response)', 'sizeof(struct iommu_page_response)'],
     ['sizeof(guest_pgd) - 4', '(sizeof(guest_pgd) - 4)'],
+    ['sizeof(*ranges) * 2', '(sizeof(*ranges) * 2)'],
+    ['ARRAY_SIZE(ranges) + 1', '(ARRAY_SIZE(ranges) + 1)'],
+    ['ARRAY_SIZE', 'ARRAY_SIZE'],
     ['offsetof(struct a, b.c)', 'offsetof(struct a, b.c)'],
     ['offsetofend(struct a, b)', 'offsetofend(struct a, b)'],
     ['hwpt.out_hwpt_id', 'hwpt.out_hwpt_id'],
@@ -700,7 +704,7 @@ let g = bytes "de xd"
 let h = bytes "abc"
            // ^^^^^ bad-bytes: 3 hex digits are no whole number of bytes
 let i = BIT(3)
-     // ^^^^ not-a-function: \`BIT\` is no function: only sizeof, offsetof and offsetofend take parentheses
+     // ^^^^ not-a-function: \`BIT\` is no function: only sizeof, offsetof, offsetofend and ARRAY_SIZE take parentheses
 let j = 1 /* open
        // ^^ unterminated-comment: this comment is never closed`,
     ],

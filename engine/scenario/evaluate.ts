@@ -17,6 +17,8 @@ export interface NoValue {
   readonly at: Span;
   /** What was probably meant: the text to write at that place. */
   readonly fix?: string;
+  /** The `let` or page table through whose name the mistake is met: `at` is that name, the mistake stands there. */
+  readonly through?: string;
 }
 
 export const isNoValue = (v: Value | NoValue | undefined): v is NoValue =>
@@ -33,6 +35,8 @@ export interface Scope {
   addressOf(name: Name, path: readonly Name[]): Value | NoValue | undefined;
   /** Bytes of the payload or array of that name. */
   sizeOf(name: string): bigint | NoValue | undefined;
+  /** Bytes of one element of the array of that name, or how many it has; for what is no array `not-an-array`. */
+  partOf(name: Name, of: 'element' | 'count'): bigint | NoValue | undefined;
   /** Bytes of the payload that is being filled in; undefined outside of one. */
   readonly self?: bigint;
   /** Names to offer when one is not known. */
@@ -190,6 +194,7 @@ function sizeof(expr: Extract<Expr, { kind: 'sizeof' }>, scope: Scope): bigint |
     const struct: Struct | undefined = scope.generation.structs.get(expr.struct.text);
     return struct ? BigInt(struct.size) : unknownStruct(expr.struct, scope);
   }
+  if (expr.name && expr.of) return scope.partOf(expr.name, expr.of) ?? unknownName(expr.name.text, expr.name, scope);
   if (expr.name) return scope.sizeOf(expr.name.text) ?? unknownName(expr.name.text, expr.name, scope);
   return (
     scope.self ??

@@ -91,6 +91,8 @@ export interface SizeofExpr extends Span {
   readonly kind: 'sizeof';
   readonly struct?: Name;
   readonly name?: Name;
+  /** Of an array: `sizeof(*name)` is the bytes of one element, `ARRAY_SIZE(name)` how many there are. */
+  readonly of?: 'element' | 'count';
 }
 /** `offsetof(struct X, f)` and, with `past`, `offsetofend(struct X, f)`. */
 export interface OffsetofExpr extends Span {

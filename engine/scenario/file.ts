@@ -128,6 +128,7 @@ export class Names implements PayloadContext {
       member: (object, path) => this.#member(object, path),
       addressOf: (name, path) => this.#addressOf(name, path),
       sizeOf: (name) => this.#sizeOf(name),
+      partOf: (name, of) => this.#partOf(name, of),
       suggest: (name) => this.suggest(name),
     };
   }
@@ -196,7 +197,14 @@ export class Names implements PayloadContext {
     this.#letting.delete(name);
     // A value that names what a scenario binds is not fixed for the file.
     if (!isNoValue(value) && !this.#dependsOnLocals()) this.#lets.set(name, value);
-    return isNoValue(value) ? { ...value, at } : value;
+    return isNoValue(value) ? metThrough(name, value, at) : value;
+  }
+
+  /** Whether the `let` or page table of that name is wrong by itself, so that the mistake is told where it stands. */
+  isWrong(name: string): boolean {
+    const expr = this.file.lets.get(name)?.node.value ?? this.file.tables.get(name)?.node.root;
+    const value = expr && evaluate(expr, this.scope());
+    return value !== undefined && isNoValue(value) && value.noValue === 'mistake';
   }
 
   #dependsOnLocals(): boolean {
@@ -220,7 +228,8 @@ export class Names implements PayloadContext {
     if (table) {
       if (path.length === 1 && path[0]!.text === 'root') {
         this.#live?.tableUsed(object.text);
-        return evaluate(table.node.root, this.scope());
+        const root = evaluate(table.node.root, this.scope());
+        return isNoValue(root) ? metThrough(object.text, root, object) : root;
       }
       return {
         noValue: 'mistake',
@@ -311,6 +320,24 @@ export class Names implements PayloadContext {
     const declared = this.file.payloads.get(name);
     return declared && sizeOfPayload(declared, this);
   }
+
+  #partOf(name: Name, of: 'element' | 'count'): bigint | NoValue | undefined {
+    const node = this.file.payloads.get(name.text)?.node;
+    if (!node) return undefined;
+    const struct = structOf(node, this.generation, (other) => this.payload(other));
+    if (node.elements && of === 'count') return BigInt(node.elements.length);
+    if (node.elements && struct && !isNoStruct(struct)) return BigInt(struct.size);
+    if (node.elements) return later(name, `the struct of ${name.text} is not known`);
+    const message = `${name.text} is no array; ${of === 'count' ? 'ARRAY_SIZE counts the elements of one' : `write sizeof(${name.text})`}`;
+    return { noValue: 'mistake', code: 'not-an-array', message, at: name };
+  }
+}
+
+/** A mistake of a declaration, at a use of its name. What goes round in circles stands in no single declaration. */
+function metThrough(name: string, value: NoValue, at: Span): NoValue {
+  if (value.noValue === 'later' || value.code === 'let-cycle' || value.code === 'let-too-deep') return { ...value, at };
+  const { code, message } = value;
+  return { noValue: 'mistake', code, message, at, through: name };
 }
 
 /** The value of `a.b` in a struct's bytes: an integer, or bytes for an array or a struct. */

@@ -32,6 +32,8 @@ export interface Trouble extends Span {
   readonly file: string;
   /** What was probably meant: the text to write in the span's place. */
   readonly fix?: string;
+  /** As in `NoValue`. */
+  readonly through?: string;
 }
 
 /** A payload in bytes, and how each field got its value. */
@@ -542,11 +544,12 @@ class Encoder {
 
   #noValue(value: NoValue, file = this.#file): void {
     if (value.noValue === 'later') this.#waitFor([value]);
-    else this.#trouble(value.at, value.code, value.message, file, value.fix);
+    else this.#trouble(value.at, value.code, value.message, file, value.fix, value.through);
   }
 
-  #trouble(at: Span, code: string, message: string, file = this.#file, fix?: string): void {
-    this.#adopt([{ start: at.start, end: at.end, code, message, file, ...(fix === undefined ? {} : { fix }) }]);
+  #trouble(at: Span, code: string, message: string, file = this.#file, fix?: string, through?: string): void {
+    const more = { ...(fix === undefined ? {} : { fix }), ...(through === undefined ? {} : { through }) };
+    this.#adopt([{ start: at.start, end: at.end, code, message, file, ...more }]);
   }
 
   #adopt(troubles: readonly Trouble[]): void {

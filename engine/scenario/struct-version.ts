@@ -67,18 +67,31 @@ function holds(
       init.path.map((part) => part.text),
     );
     if ('missing' in found) return false;
-    const inner = found.field.struct;
+    const [head, ...rest] = init.path;
+    const member = rest.length > 0 ? locate(struct, [head!.text]) : found;
+    const inner = 'missing' in member ? undefined : member.field.struct;
     if (!inner || MAX_DEPTH < depth) return true;
-    if (init.fields) {
-      const first = generation.structs.get(inner.name);
-      const needed = first ? chosen(first, [init.fields], generation, lookup, depth + 1) : inner;
-      return needed.size <= inner.size && holds(inner, init.fields, generation, lookup, depth + 1);
-    }
+    // `a.b = v` is `a = { b = v }`.
+    if (rest.length > 0) return holdsInner(inner, [{ ...init, path: rest }], generation, lookup, depth);
+    if (init.fields) return holdsInner(inner, init.fields, generation, lookup, depth);
     // A whole payload of the member's struct must be written in the version that the member has, or a lower one.
     const carried = init.value && payloadIn(init.value, lookup);
     const of = carried && structOf(carried, generation, lookup);
     return !of || isNoStruct(of) || of.name !== inner.name || of.size <= inner.size;
   });
+}
+
+/** Whether a member of this struct can hold fields that may ask for a later version of it. */
+function holdsInner(
+  inner: Struct,
+  fields: readonly FieldInit[],
+  generation: Generation,
+  lookup: Lookup | undefined,
+  depth: number,
+): boolean {
+  const first = generation.structs.get(inner.name);
+  const needed = first ? chosen(first, [fields], generation, lookup, depth + 1) : inner;
+  return needed.size <= inner.size && holds(inner, fields, generation, lookup, depth + 1);
 }
 
 const payloadIn = (expr: Expr, lookup: Lookup | undefined): Payload | undefined =>

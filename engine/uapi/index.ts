@@ -23,8 +23,10 @@ export * from './codec.ts';
 export * from './descriptor.ts';
 export * from './evolve.ts';
 export * from './generation.ts';
+export { containerIoctls } from './generations/container.ts';
 export * from './layout.ts';
 export * from './shipped.ts';
+export { PASID_TABLE_MODELS } from './structs/pasid-table-proposal.ts';
 
 /** The generations whose tables are known, oldest first. Which of them run is the host's to say. */
 export const GENERATIONS: readonly Generation[] = [

@@ -1,5 +1,5 @@
 import { nearest } from '../../engine/index.ts';
-import { type CompatTable, compatJson, compatOf, compatText } from '../features/compat/index.ts';
+import { type CompatTable, compatJson, compatOf, compatTexts } from '../features/compat/index.ts';
 import { resolve } from '../language/resolve.ts';
 import { EXIT, UsageError } from './exit.ts';
 import { diskHost, readText, STDIN } from './files.ts';
@@ -17,6 +17,7 @@ export interface CompatCommand {
  */
 export function compat({ inputs, format }: CompatCommand): number {
   const tables: CompatTable[] = [];
+  const texts: string[] = [];
   let code: number = EXIT.ok;
   for (const input of inputs) {
     const { file, payload } = parts(input);
@@ -39,18 +40,21 @@ export function compat({ inputs, format }: CompatCommand): number {
     }
     const chosen =
       payload === undefined ? [...declared.values()].filter((d) => d.file === file) : [declared.get(payload)!];
+    const ofFile: CompatTable[] = [];
     for (const each of chosen) {
       const table = compatOf(resolved, each);
-      if (!('problem' in table)) tables.push(table);
+      if (!('problem' in table)) ofFile.push(table);
       // Of a whole file, what has no other generation to be held against is left out.
       else if (payload !== undefined) {
         complain(`${input}: ${table.problem}`);
         if (code === EXIT.ok) code = EXIT.findings;
       }
     }
+    tables.push(...ofFile);
+    if (format === 'pretty') texts.push(...compatTexts(ofFile));
   }
   if (format === 'json') print(`${JSON.stringify({ version: 1, payloads: tables.map(compatJson) }, undefined, 2)}\n`);
-  else print(tables.map(compatText).join('\n'));
+  else print(texts.join('\n'));
   return code;
 }
 

@@ -249,10 +249,10 @@ export class Offers {
   }
 
   /** @param sign what stands in front of the name: `&` where the address is meant */
-  payloads(fits: (struct: Struct | undefined) => boolean, rank: number, sign = ''): void {
+  payloads(fits: (struct: Struct | undefined, node: Payload) => boolean, rank: number, sign = ''): void {
     for (const [name, { node, file }] of this.resolved.scenarioFile?.payloads ?? []) {
       const struct = this.structNamed(node.word.text, node.struct?.text);
-      if (name === '' || (file === this.resolved.file && this.isInside(node)) || !fits(struct)) continue;
+      if (name === '' || (file === this.resolved.file && this.isInside(node)) || !fits(struct, node)) continue;
       this.add(sign + name, 'payload', {
         rank,
         detail: [node.word.text, node.struct?.text].filter(Boolean).join(' '),
@@ -329,7 +329,7 @@ export class Offers {
         ...(node.doc ? { doc: `text ${node.doc}` } : {}),
       });
     this.tables(5, '.root');
-    this.keywords(['sizeof', 'offsetof', 'offsetofend', 'bytes'], 'expression', { rank: 6 });
+    this.keywords(['sizeof', 'offsetof', 'offsetofend', 'ARRAY_SIZE', 'bytes'], 'expression', { rank: 6 });
     // For `NAME.field`; the address of one begins with `&`, behind which they come first.
     this.payloads(() => true, 7);
     this.iommus();

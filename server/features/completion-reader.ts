@@ -124,6 +124,7 @@ export class Reader {
     if (this.#skip()) return false;
     this.#i = from + 1;
     if (callee === 'sizeof') this.#sizeof();
+    else if (callee === 'ARRAY_SIZE') this.#arrays();
     else if (callee === 'offsetof' || callee === 'offsetofend') this.#offsetof();
     else
       do {
@@ -133,12 +134,17 @@ export class Reader {
   }
 
   #sizeof(): void {
-    if (this.takeWord('struct')) {
+    if (this.take(T.Star)) this.#arrays();
+    else if (this.takeWord('struct')) {
       if (this.end) this.offers.structs();
     } else if (this.end) {
       this.offers.keywords(['struct'], 'expression', { rank: 0 });
       this.offers.payloads(() => true, 1);
     }
+  }
+
+  #arrays(): void {
+    if (this.end) this.offers.payloads((_, { elements }) => elements !== undefined, 1);
   }
 
   #offsetof(): void {

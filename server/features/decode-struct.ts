@@ -56,18 +56,20 @@ export function meanings(ioctl: bigint | string, except?: Generation): string {
 
 /**
  * Structs that the bytes may be, by what they say of themselves: those whose first word is their size and whose other
- * words are plausible, then all that have this size. A header with a flexible array may have more behind it.
+ * words are plausible, then those that fit in one of the two, then all that have this size. A header with a flexible array may have more behind it.
  */
 function bySize(bytes: Uint8Array, generation: Generation): StructAnswer {
   const structs = [...generation.structs.values()];
   const fits = structs.filter((struct) =>
     isOpen(struct) ? struct.size <= bytes.length : struct.size === bytes.length,
   );
-  const likely = structs.filter((s) => tellsItsSize(s, bytes) && isPlausible(s, bytes, generation));
+  const telling = structs.filter((s) => tellsItsSize(s, bytes));
+  const likely = telling.filter((s) => isPlausible(s, bytes, generation));
   const plausible = fits.filter((s) => !isOpen(s) && isPlausible(s, bytes, generation));
-  const [only, ...others] = likely.length > 0 ? likely : plausible.length > 0 ? plausible : fits;
+  // A payload with a wrong flag still says how long it is, which a header that anything may follow does not.
+  const [only, ...others] = [likely, plausible, telling].find((some) => some.length > 0) ?? fits;
   if (only && others.length === 0) return { struct: only };
-  const candidates = [...new Set([...likely, ...plausible, ...fits])];
+  const candidates = [...new Set([...likely, ...plausible, ...telling, ...fits])];
   if (!only)
     return { problem: `no struct of ${generation.id} has ${bytes.length} bytes; say which it is`, candidates: structs };
   return { problem: `${bytes.length} bytes may be ${list([only, ...others])}; say which it is`, candidates };

@@ -134,8 +134,11 @@ function sizeofC(expr: Extract<Expr, { kind: 'sizeof' }>, at: CNames): string {
   }
   if (expr.name) {
     const payload = at.payload(expr.name.text);
-    if (payload) return `sizeof(${payload.variable})`;
-    const size = at.names.scope().sizeOf(expr.name.text);
+    // ARRAY_SIZE is the kernel's own macro, which a program outside of it does not have.
+    if (payload && expr.of === 'count') return `(sizeof(${payload.variable}) / sizeof(${payload.variable}[0]))`;
+    if (payload) return `sizeof(${expr.of ? '*' : ''}${payload.variable})`;
+    const scope = at.names.scope();
+    const size = expr.of ? scope.partOf(expr.name, expr.of) : scope.sizeOf(expr.name.text);
     if (size === undefined || isNoValue(size)) throw new NotInC(`the size of ${expr.name.text} is not known`);
     return numberC(size);
   }

@@ -303,9 +303,10 @@ const MAPPINGS: readonly Row[] = [
 const EXPRESSIONS: readonly Row[] = [
   [
     'sizeof',
-    'sizeof, sizeof(struct S), sizeof(NAME)',
-    'Alone: bytes of the payload it stands in, with what its flexible data embeds. Else bytes of a struct or payload.',
+    'sizeof, sizeof(struct S), sizeof(NAME), sizeof(*ARRAY)',
+    'Alone: bytes of the payload it stands in, with what its flexible data embeds. Else bytes of a struct or payload, or of one element of an array.',
   ],
+  ['ARRAY_SIZE', 'ARRAY_SIZE(ARRAY)', 'How many elements an array has.'],
   ['offsetof', 'offsetof(struct S, f)', 'Bytes from the start of the struct to the field; f may be a path.'],
   ['offsetofend', 'offsetofend(struct S, f)', 'Bytes from the start of the struct to behind the field.'],
   ['struct', 'struct S', 'A struct of the generation, by its name in the header.'],

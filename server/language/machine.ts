@@ -39,7 +39,9 @@ export function resolveMachine(
   const number: ToNumber = (expr) => {
     const value = integer(expr, names.scope());
     if (!isNoValue(value)) return value;
-    report(value.at, value.code, value.message);
+    // A broken machine keeps every scenario from running, so the error stands here too, and names what it comes from.
+    const { at, code, message, through } = value;
+    report(at, code, through === undefined ? message : `${through} has an error: ${message}`);
     return undefined;
   };
   let { containerType, model, cap, ecap, idr, haw, iommufdEmpty } = base;

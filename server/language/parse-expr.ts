@@ -3,7 +3,7 @@ import { type CType, cType } from './c-types.ts';
 import type { Cursor } from './cursor.ts';
 import { reserved } from './cursor.ts';
 import { readBytes, readInt, readString } from './literals.ts';
-import { parseAddressOf, parseOffsetof, parsePath, parseSizeof } from './parse-names.ts';
+import { parseAddressOf, parseArraySize, parseOffsetof, parsePath, parseSizeof } from './parse-names.ts';
 import { parseInlinePayload } from './parse-payload.ts';
 import { atNextStatement, skipList } from './recovery.ts';
 import { T } from './scanner.ts';
@@ -146,6 +146,9 @@ function parseWord(p: Cursor): Expr {
     case 'offsetofend':
       if (p.nextIs(T.LParen)) return parseOffsetof(p, name);
       break;
+    case 'ARRAY_SIZE':
+      if (p.nextIs(T.LParen)) return parseArraySize(p);
+      break;
     case 'bytes':
       if (!p.nextIs(T.String)) break;
       p.advance();
@@ -163,7 +166,7 @@ function parseWord(p: Cursor): Expr {
   if (p.sees(T.LParen)) {
     p.fail(
       'not-a-function',
-      `\`${name}\` is no function: only sizeof, offsetof and offsetofend take parentheses`,
+      `\`${name}\` is no function: only sizeof, offsetof, offsetofend and ARRAY_SIZE take parentheses`,
       start,
     );
   }

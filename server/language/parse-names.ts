@@ -33,18 +33,33 @@ export function parseAddressOf(p: Cursor): Expr {
   return path.length === 0 ? { kind: 'address-of', name, start, end } : { kind: 'address-of', name, path, start, end };
 }
 
-/** `sizeof`, `sizeof(struct X)` or `sizeof(name)`. */
+/** `sizeof`, `sizeof(struct X)`, `sizeof(name)` or, of an array, `sizeof(*name)`. */
 export function parseSizeof(p: Cursor): Expr {
   const start = p.start;
   p.advance();
   if (!p.sees(T.LParen)) return { kind: 'sizeof', start, end: p.prevEnd };
   const saved = p.openBracket();
-  const isStruct = p.takeWord('struct');
-  const named = p.name(isStruct ? 'the name of a struct' : '`struct` or the name of a payload');
+  const isElement = p.take(T.Star);
+  const isStruct = !isElement && p.takeWord('struct');
+  const named = p.name(
+    isElement ? 'the name of an array' : isStruct ? 'the name of a struct' : '`struct` or the name of a payload',
+  );
   p.expect(T.RParen, '`)`');
   p.closeBracket(saved);
   const end = p.prevEnd;
+  if (isElement) return { kind: 'sizeof', name: named, of: 'element', start, end };
   return isStruct ? { kind: 'sizeof', struct: named, start, end } : { kind: 'sizeof', name: named, start, end };
+}
+
+/** The kernel's `ARRAY_SIZE(name)`. */
+export function parseArraySize(p: Cursor): Expr {
+  const start = p.start;
+  p.advance();
+  const saved = p.openBracket();
+  const name = p.name('the name of an array');
+  p.expect(T.RParen, '`)`');
+  p.closeBracket(saved);
+  return { kind: 'sizeof', name, of: 'count', start, end: p.prevEnd };
 }
 
 /** `offsetof(struct X, f)` or `offsetofend(struct X, f)`. */

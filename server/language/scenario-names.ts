@@ -99,6 +99,9 @@ export function checkScenario(
   };
   const bound = new Set<string>(scenario.loop ? [scenario.loop.name.text] : []);
   const names = new Names(file, undefined, bound);
+  // A declaration that is wrong by itself has its error; at a use the same text would speak of a name that is not there.
+  const isToldThere = ({ through }: { readonly through?: string }): boolean =>
+    through !== undefined && lasting.isWrong(through);
   let current: Step | undefined;
   let whole: Span = { start: -1, end: -1 };
   // Looks at whole expressions only: a walk meets them before their parts.
@@ -165,6 +168,7 @@ export function checkScenario(
       const known = encodePayload(payload, lasting);
       const { troubles } = isSettled(known, bound) ? known : encodePayload(payload, names);
       for (const trouble of troubles) {
+        if (isToldThere(trouble)) continue;
         if (expr.kind === 'payload') error(trouble, trouble.code, trouble.message, trouble.fix, trouble.file);
         // Elsewhere the name may be known: this scenario has not bound it by here.
         else if (
@@ -180,7 +184,7 @@ export function checkScenario(
       return;
     }
     const value = evaluate(expr, step.kind === 'invalidate' ? invalidateScope(names) : names.scope());
-    if (isNoValue(value) && value.noValue === 'mistake')
+    if (isNoValue(value) && value.noValue === 'mistake' && !isToldThere(value))
       error((value as NoValue).at, (value as NoValue).code, (value as NoValue).message, (value as NoValue).fix);
   };
 
@@ -192,7 +196,7 @@ export function checkScenario(
         : [scenario.loop.values.from, scenario.loop.values.to];
     for (const expr of values) {
       const value = evaluate(expr, outside.scope());
-      if (isNoValue(value)) error(value.at, value.code, value.message, value.fix);
+      if (isNoValue(value) && !isToldThere(value)) error(value.at, value.code, value.message, value.fix);
     }
   }
   check(scenario.steps);

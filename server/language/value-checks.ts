@@ -34,6 +34,7 @@ export class ValueChecks {
   payload(declared: Declared<Payload>): Diagnostic[] {
     const { scenarios, included } = this.#names.file;
     for (const trouble of encodePayload(declared, this.#names).troubles) {
+      if (trouble.through !== undefined && this.#names.isWrong(trouble.through)) continue;
       // A file without scenarios, and any included one, leaves it to its users to bind what its payloads name.
       if (trouble.code !== 'unknown-name' || (scenarios.length > 0 && !included.has(trouble.file)))
         this.#error(trouble, trouble.code, trouble.message, trouble.fix);
@@ -83,7 +84,8 @@ export class ValueChecks {
 
   #expression(expr: Expr, file: string): bigint | undefined {
     const value = evaluate(expr, this.#names.scope());
-    if (isMistake(value)) this.#error({ ...value.at, file }, value.code, value.message, value.fix);
+    if (isMistake(value) && !(value.through !== undefined && this.#names.isWrong(value.through)))
+      this.#error({ ...value.at, file }, value.code, value.message, value.fix);
     return typeof value === 'bigint' ? value : undefined;
   }
 

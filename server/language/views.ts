@@ -137,6 +137,8 @@ class View implements PayloadView {
 
   /** `NAME.out_id`: what the kernel writes there is known by a run only, although the payload itself holds a 0. */
   #isAnswer(expr: Expr): boolean {
+    if (expr.kind === 'cast' || expr.kind === 'unary') return this.#isAnswer(expr.operand);
+    if (expr.kind === 'binary') return this.#isAnswer(expr.left) || this.#isAnswer(expr.right);
     if (expr.kind !== 'member') return false;
     const declared = this.#names.payload(expr.object.text);
     const struct = declared && structOf(declared.node, this.#names.generation);

@@ -60,6 +60,7 @@ const LEFT = [
   'granularity-unknown 1',
   'cache-granularity-refused 2',
   'cache-granularity-skipped 2',
+  'cache-granularity-skipped 3',
 ];
 
 describe('every way to mend a bad example of a rule takes its finding away and brings none', () => {

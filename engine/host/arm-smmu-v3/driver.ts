@@ -35,6 +35,7 @@ const VIOMMU = 1;
  * all devices, each of which has one StreamID; tables and hardware are not there, so nothing is translated.
  */
 export class ArmSmmuDriver implements IommuDriver {
+  readonly userPasidTable = true;
   readonly #unit: SmmuHardware;
   readonly #version: ReturnType<typeof smmuVersionOf>;
   readonly #instance = {};

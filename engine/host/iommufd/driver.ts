@@ -212,6 +212,8 @@ export interface IommuDriver {
   canEnforceCoherency?(device: DeviceConfig): boolean;
   /** PASID bits that device and IOMMU offer together; 0 for none. */
   pasidBits(device: DeviceConfig): number;
+  /** `user_pasid_table`: a guest may keep the PASID table, so a nested hwpt of a device also takes its PASIDs' faults. */
+  readonly userPasidTable?: boolean;
   reservedRegions?(device: DeviceConfig): readonly ReservedRegion[];
   /**
    * `hw_info`. @param requested the type that the user asks for (7.x), or undefined for the driver's own

@@ -3,6 +3,7 @@ import type { Context } from './context.ts';
 import type { Call, PageFault, Reports, ViommuHandle } from './driver.ts';
 import { FAULT_FLAG, RESPONSE } from './fault-queue.ts';
 import { NO_PASID } from './group.ts';
+import type { DeviceObject, Hwpt } from './objects.ts';
 import { structNamed, View } from './user-data.ts';
 import { viommuOf } from './viommu-alloc.ts';
 
@@ -30,7 +31,7 @@ export class FaultReports implements Reports {
   pageFault(name: string, fault: PageFault, answer?: (code: number) => void): boolean {
     const device = this.#ctx.devices.get(name);
     const pasid = (fault.flags & FAULT_FLAG.pasidValid) !== 0 ? fault.pasid : NO_PASID;
-    const hwpt = device?.group.attachedTo(device, pasid);
+    const { attached, hwpt } = this.#handlerOf(device, pasid);
     if (!device || !hwpt?.fault) {
       answer?.(RESPONSE.invalid);
       return false;
@@ -43,8 +44,19 @@ export class FaultReports implements Reports {
     }
     this.#partial.delete(key);
     // iopf_group_alloc puts each collected request in front of the others, so the last one stays last.
-    hwpt.fault.push(device.id, pasid, [...group.slice(0, -1).reverse(), fault], answer);
+    hwpt.fault.push(device.id, attached, [...group.slice(0, -1).reverse(), fault], answer);
     return true;
+  }
+
+  /**
+   * `find_fault_handler`: where the guest keeps the PASID table of the device, what comes from a PASID that the kernel has
+   * not attached goes to the nested hwpt of the device itself. @returns it, and the PASID it is attached to
+   */
+  #handlerOf(device: DeviceObject | undefined, pasid: number): { attached: number; hwpt: Hwpt | undefined } {
+    const own = device?.group.attachedTo(device, pasid);
+    if (own || !device || !this.#ctx.driver.userPasidTable) return { attached: pasid, hwpt: own };
+    const hwpt = device.group.attachedTo(device, NO_PASID);
+    return { attached: NO_PASID, hwpt: hwpt?.domain.kind === 'nested' ? hwpt : undefined };
   }
 
   event(handle: ViommuHandle, type: number, bytes: Uint8Array): Refusal | undefined {

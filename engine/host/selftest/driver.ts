@@ -52,6 +52,7 @@ interface MockDevice {
 
 /** drivers/iommu/iommufd/selftest.c: an IOMMU that accepts what a driver would and keeps words to look at. */
 export class SelftestDriver implements IommuDriver {
+  readonly userPasidTable = true;
   readonly #devices = new Map<string, MockDevice>();
   /** All mock devices sit behind one mock_iommu. */
   readonly #iommu = {};

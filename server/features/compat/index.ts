@@ -5,7 +5,7 @@ import { compatOf, compatSummary } from './table.ts';
 import { compatText } from './text.ts';
 
 export { type CompatTable, compatKey, compatOf, compatSummary, isComparable } from './table.ts';
-export { compatJson, compatText } from './text.ts';
+export { compatJson, compatText, compatTexts } from './text.ts';
 
 /**
  * The table of the payload at an offset as a text to read, for the payload whose declaration, name or use stands there.

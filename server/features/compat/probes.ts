@@ -107,10 +107,11 @@ nesting_op asked { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, da
     needs: ['VFIO_IOMMU_CACHE_INVALIDATE', 'VFIO_IOMMU_BIND_GUEST_PGTBL'],
     call: 'VFIO_IOMMU_CACHE_INVALIDATE',
     within: 'cache_info',
-    declarations: `struct iommu_gpasid_bind_data good { version = 1, format = 1, addr_width = 48, gpgd = 0x1000_0000, hpasid = MIN }
+    // An evolved kernel takes its own version only, and says which that is.
+    declarations: `struct iommu_gpasid_bind_data good { version = newest, format = 1, addr_width = 48, gpgd = 0x1000_0000, hpasid = MIN }
 struct vfio_iommu_type1_bind bound { argsz = sizeof, flags = VFIO_IOMMU_BIND_GUEST_PGTBL, data = good }
-struct vfio_iommu_type1_cache_invalidate asked { argsz = sizeof, cache_info = subject }`,
-    steps: `${PASID_V1}\nsubmit bound to VFIO_IOMMU_BIND\nsubmit asked to VFIO_IOMMU_CACHE_INVALIDATE expect any`,
+struct vfio_iommu_type1_cache_invalidate asked { argsz = sizeof, cache_info = { version = VERSION }, cache_info = subject }`,
+    steps: `${PASID_V1}\nsubmit VFIO_NESTING_IOMMU_UAPI to VFIO_CHECK_EXTENSION as newest\nsubmit bound to VFIO_IOMMU_BIND\nsubmit asked to VFIO_IOMMU_CACHE_INVALIDATE expect any`,
   },
   {
     role: 'invalidate',
@@ -223,5 +224,10 @@ export function probeText(probe: Probe, generation: Generation, subject: Uint8Ar
     '}',
     '',
   ].join('\n');
-  return text.replace(/\bMIN\b/g, `${provided.pasid}`).replace(/\bPID\b/g, `${provided.pid}`);
+  // Callers of an evolved header say so by the number of its version, in front of every payload of that time.
+  const version = new DataView(subject.buffer, subject.byteOffset).getUint32(0, true);
+  return text
+    .replace(/\bVERSION\b/g, `${version}`)
+    .replace(/\bMIN\b/g, `${provided.pasid}`)
+    .replace(/\bPID\b/g, `${provided.pid}`);
 }

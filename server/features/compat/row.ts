@@ -11,6 +11,8 @@ export interface Asked extends Provided {
   /** As the file sets them, for the rows of its own generation. */
   readonly quirks: ReadonlyMap<string, boolean>;
   readonly carried?: string;
+  /** Entries of the array of which the first one is asked. */
+  readonly entries?: number;
 }
 
 export type Verdict =

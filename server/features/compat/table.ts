@@ -11,7 +11,7 @@ import {
 } from '../../../engine/index.ts';
 import type { Resolved } from '../../language/resolve.ts';
 import { staticNames } from '../hover-context.ts';
-import { carrierFor, carrierOf, ROLES } from './carriers.ts';
+import { type Carrier, carrierFor, carrierOf, ROLES } from './carriers.ts';
 import { collisionRows } from './collisions.ts';
 import { PROBES, probeFor } from './probes.ts';
 import { type Asked, filled, providedFor, type Row, rowOf, unasked } from './row.ts';
@@ -28,6 +28,8 @@ export interface CompatTable {
   readonly role: string;
   /** The payload that the table is about, when the one asked for only carries it. */
   readonly carried?: string;
+  /** Entries of the array that is asked about, of which only the first one is asked. */
+  readonly entries?: number;
   readonly rows: readonly Row[];
 }
 
@@ -58,6 +60,7 @@ export function compatOf(
     size: written.bytes.length,
     role: ROLES[carrier.role],
     ...(asked.carried === undefined ? {} : { carried: asked.carried }),
+    ...(asked.entries === undefined ? {} : { entries: asked.entries }),
     rows,
   };
 }
@@ -149,11 +152,22 @@ function askedOf(resolved: Resolved, file: ScenarioFile, declared: Declared<Payl
         open: new Set(openPaths(image)),
       };
       const provided = providedFor(meaningsOf(carrier, written));
-      return { written, carrier, ...provided, quirks: file.quirks, ...(carried === undefined ? {} : { carried }) };
+      const entries = image.payload.elements?.length;
+      const about = {
+        ...(carried === undefined ? {} : { carried }),
+        ...(entries === undefined ? {} : { entries }),
+      };
+      return { written, carrier, ...provided, quirks: file.quirks, ...about };
     }
     const undo = undoneBy(image, file.generation);
     if (undo) return { problem: `${nameOf(image.payload)} takes back what it carries (${undo}): ask about that` };
     const inner = image.embedded ?? pointedAt(image, names.payload.bind(names), names);
+    const member = inner ? undefined : memberOf(image, struct, file.generation);
+    if (member) {
+      const { carrier, written } = member;
+      const provided = providedFor(meaningsOf(carrier, written));
+      return { written, carrier, ...provided, quirks: file.quirks, carried: member.path };
+    }
     if (!inner) return { problem: `no other generation has a request like ${struct.name}` };
     image = inner;
     carried = nameOf(inner.payload);
@@ -189,6 +203,23 @@ function pointedAt(
           : undefined;
     const declared = name === undefined ? undefined : lookup(name);
     if (declared && declared.node.word.text !== 'raw') return encodePayload(declared, names);
+  }
+  return undefined;
+}
+
+/** The member of a head that is a request by itself, written out in place. */
+function memberOf(
+  image: Image,
+  struct: Struct,
+  generation: Generation,
+): { readonly path: string; readonly carrier: Carrier; readonly written: Written } | undefined {
+  for (const { name, kind, struct: inner, offset } of struct.fields) {
+    const carrier = kind === 'struct' && inner ? carrierOf(inner, generation) : undefined;
+    if (!inner || !carrier) continue;
+    const prefix = `${name}.`;
+    const open = openPaths(image).flatMap((path) => (path.startsWith(prefix) ? [path.slice(prefix.length)] : []));
+    const bytes = image.bytes.slice(offset, offset + inner.size);
+    return { path: name, carrier, written: { generation, struct: inner, bytes, open: new Set(open) } };
   }
   return undefined;
 }

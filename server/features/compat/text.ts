@@ -6,10 +6,38 @@ export const COMPAT_WIDTH = 100;
 const COLUMNS = ['generation', 'asked', 'verdict', 'errno', 'read', 'ignored'] as const;
 const GAP = 2;
 
-/** The table as plain text: one line per row, and under it what decided and what was lost. */
-export function compatText(table: CompatTable): string {
-  const { payload, generation, struct, size, role, carried, rows } = table;
-  const about = carried === undefined ? payload : `${payload}, which carries ${carried}`;
+/**
+ * The tables of several payloads, each once: a payload and the call that carries it have the same one.
+ * @param tables of one file
+ */
+export function compatTexts(tables: readonly CompatTable[]): string[] {
+  const about = new Map<string, { readonly table: CompatTable; readonly carriers: string[] }>();
+  // What is carried stands for its carriers, also where it is declared behind them.
+  for (const table of [...tables].sort((a, b) => Number(a.carried !== undefined) - Number(b.carried !== undefined))) {
+    const { carried, payload, rows } = table;
+    const key = `${carried ?? payload} ${JSON.stringify(rows)}`;
+    const same = about.get(key);
+    if (same && carried !== undefined) same.carriers.push(payload);
+    else about.set(key, { table, carriers: [] });
+  }
+  const shown = [...about.values()].sort((a, b) => tables.indexOf(a.table) - tables.indexOf(b.table));
+  return shown.map(({ table, carriers }) => compatText(table, carriers));
+}
+
+/**
+ * The table as plain text: one line per row, and under it what decided and what was lost.
+ * @param others payloads that have the same table, as they carry what it is about
+ */
+export function compatText(table: CompatTable, others: readonly string[] = []): string {
+  const { payload, generation, struct, size, role, carried, entries = 0, rows } = table;
+  const heads = carried === undefined ? others : [payload, ...others];
+  const carries = heads.length === 1 ? 'carries' : 'carry';
+  const about =
+    heads.length === 0
+      ? payload
+      : carried === undefined
+        ? `${payload}, which ${heads.join(' and ')} ${carries}`
+        : `${heads.join(' and ')}, which ${carries} ${carried}`;
   const cells = rows.map((row) => [
     row.generation,
     row.form,
@@ -27,6 +55,7 @@ export function compatText(table: CompatTable): string {
   const indent = ' '.repeat(widths[0]! + GAP);
   return [
     ...wrapped(`${about}: struct ${struct} of ${generation}, ${size} bytes, ${role}`, COMPAT_WIDTH),
+    ...(entries > 1 ? [`Of the ${entries} entries of the array only the first one was asked about.`] : []),
     '',
     line(COLUMNS),
     ...rows.flatMap((row, i) => [

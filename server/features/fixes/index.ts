@@ -8,6 +8,7 @@ import * as payload from './payload.ts';
 export const FIXERS: Readonly<Record<string, Fixer>> = {
   'argsz-too-small': payload.sizeOf,
   'argsz-larger': payload.sizeOf,
+  'bytes-wrong': payload.sizeOf,
   'prefer-sizeof': payload.sizeOf,
   'version-wrong': payload.version,
   'format-unsupported': payload.format,

@@ -1,5 +1,12 @@
 import { hexGrouped, SUPPORTED_INVALIDATIONS, sizeText } from '../../../engine/index.ts';
-import { CACHE_TYPE, GRANULARITY, rangeOf, refusedPair, requestOf } from '../../language/rules/invalidation.ts';
+import {
+  CACHE_TYPE,
+  GRANULARITY,
+  rangeOf,
+  refusedPair,
+  requestIn,
+  requestOf,
+} from '../../language/rules/invalidation.ts';
 import { unionsOf } from '../../language/rules/reading.ts';
 import type { PayloadView } from '../../language/rules/rule.ts';
 import { addFlag, clearBits } from './bits.ts';
@@ -101,7 +108,7 @@ const PAGE = 0x1000n;
 /** Widens a range to the power-of-two block of pages, aligned to its size, that holds all of it. */
 export const range: Fixer = function* (diagnostic, context) {
   const view = context.viewAt(diagnostic);
-  const request = view && requestOf(view, context.rules);
+  const request = view && requestIn(view, context.rules);
   const asked = view && request && rangeOf(view, request);
   if (!asked || asked.meant !== asked.bytes) return;
   const { addr, granule, count, bytes } = asked;
@@ -112,11 +119,10 @@ export const range: Fixer = function* (diagnostic, context) {
   while (from() + block < (start ?? 0n) + length) block <<= 1n;
   const unit =
     granule.value === undefined || granule.value === 0n || block % granule.value !== 0n ? PAGE : granule.value;
-  const path = (name: string): string => `granu.addr_info.${name}`;
   const edits: Edit[] = [];
-  if (start !== undefined && from() !== start) edits.push(setField(view, path('addr'), hexGrouped(from()), context));
-  if (granule.value !== unit) edits.push(setField(view, path('granule_size'), sizeText(unit), context));
-  if (count.value !== block / unit) edits.push(setField(view, path('nb_granules'), `${block / unit}`, context));
+  if (start !== undefined && from() !== start) edits.push(setField(view, addr.path, hexGrouped(from()), context));
+  if (granule.value !== unit) edits.push(setField(view, granule.path, sizeText(unit), context));
+  if (count.value !== block / unit) edits.push(setField(view, count.path, `${block / unit}`, context));
   if (edits.length === 0) return;
   const place = start === undefined ? '' : ` from ${hexGrouped(from())} on`;
   yield { title: `Flush ${sizeText(block)}${place}`, edits, isPreferred: true };

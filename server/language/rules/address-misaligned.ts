@@ -1,5 +1,5 @@
 import { CHECKS, hexGrouped, sizeText } from '../../../engine/index.ts';
-import { rangeOf, requestOf } from './invalidation.ts';
+import { REQUESTS, rangeOf, requestIn } from './invalidation.ts';
 import { whereRead } from './nesting-operation.ts';
 import { atOneOf, found } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
@@ -7,7 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'address-misaligned',
   severity: 'warning',
-  structs: ['iommu_cache_invalidate_info'],
+  structs: REQUESTS,
   summary: 'the range to flush does not begin where the hardware can begin',
   why: 'VT-d flushes one block of a power of two pages that is aligned to its own size. The driver rounds the length up to such a block and takes the one that addr lies in. When addr is not aligned to it the driver writes a line to the kernel log and flushes all the same, and a range that reaches out of the block stays cached beyond it. The rule is a warning then, and information while the block holds the whole range. With the quirk misalignment_only_logged off the request is refused with EINVAL instead.',
   examples: {
@@ -67,7 +67,7 @@ scenario "16K at a multiple of 16K" { submit flush }`,
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    const request = requestOf(view, context);
+    const request = requestIn(view, context);
     const range = request && rangeOf(view, request);
     if (!request?.types?.length || range?.addr.value === undefined) return;
     const { addr, bytes, block } = range;

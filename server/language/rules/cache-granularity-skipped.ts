@@ -1,6 +1,6 @@
 import { CHECKS, SKIPS, SUPPORTED_INVALIDATIONS } from '../../../engine/index.ts';
 import { familyOf } from './field-checks.ts';
-import { CACHE_TYPE, GRANULARITY, refusedPair, requestOf } from './invalidation.ts';
+import { CACHE_TYPE, GRANULARITY, REQUESTS, refusedPair, requestIn } from './invalidation.ts';
 import { whereRead } from './nesting-operation.ts';
 import { atOneOf, found } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
@@ -8,7 +8,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'cache-granularity-skipped',
   severity: 'warning',
-  structs: ['iommu_cache_invalidate_info'],
+  structs: REQUESTS,
   summary: 'VT-d flushes nothing for this cache at this granularity and reports success',
   why: 'The VT-d driver goes through the requested caches from the lowest bit up and knows three pairs: the IOTLB by PASID or by address, and the device TLB by address. At any other pair it writes a line to the kernel log, leaves the loop and returns 0, so that the caller takes this cache and those behind it for flushed. A guest that goes on from there uses stale translations. With the quirk unsupported_granularity_skipped off the request is refused with EINVAL instead.',
   examples: {
@@ -44,6 +44,13 @@ cache_invalidate_info pasid_cache {
 }
 nesting_op flush { argsz = sizeof, flags = VFIO_IOMMU_NESTING_OP_CACHE_INVLD, data = pasid_cache }
 scenario "a driver that sets the errno" { submit flush }`,
+      `uapi vfio-2020-03
+struct vfio_iommu_type1_cache_invalidate flush {
+  argsz = sizeof
+  cache_info { version = IOMMU_UAPI_VERSION, cache = IOMMU_CACHE_INV_TYPE_PASID, granularity = IOMMU_INV_GRANU_PASID }
+                                                  // ^^^^^^^^^^^^^^^^^^^^^^^^^^ cache_info.cache holds IOMMU_CACHE_INV_TYPE_PASID, but cache_info.granularity is IOMMU_INV_GRANU_PASID: VT-d skips it and returns 0; clear the bit
+}
+scenario "written in place" { submit flush }`,
     ],
     good: [
       `uapi vfio-2020-07
@@ -68,7 +75,7 @@ scenario "the skip is what this scenario is about" { submit flush expect hidden 
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    const request = requestOf(view, context);
+    const request = requestIn(view, context);
     if (!request?.types || request.by === undefined || (familyOf(context) === 'v6' && refusedPair(request))) return;
     const { types, by } = request;
     const at = types.findIndex((type) => !SUPPORTED_INVALIDATIONS[type].includes(by));
@@ -80,8 +87,8 @@ scenario "the skip is what this scenario is about" { submit flush expect hidden 
       ? `VT-d skips ${rest.length > 0 ? `it and ${rest.join(' and ')}` : 'it'} and returns 0`
       : 'VT-d refuses it';
     const able = SUPPORTED_INVALIDATIONS[type].map((granularity) => GRANULARITY + granularity);
-    const remedy = able.length > 0 ? `write granularity = ${able.join(' or ')}` : 'clear the bit';
-    const message = `cache holds ${CACHE_TYPE}${type}, but ${found(request.granularity, GRANULARITY + by)}: ${effect}; ${remedy}`;
+    const remedy = able.length > 0 ? `write ${request.granularity.path} = ${able.join(' or ')}` : 'clear the bit';
+    const message = `${request.cache.path} holds ${CACHE_TYPE}${type}, but ${found(request.granularity, GRANULARITY + by)}: ${effect}; ${remedy}`;
     const predicts = skipped ? SKIPS.granularity : CHECKS.svaUnsupported;
     yield* whereRead(
       view,

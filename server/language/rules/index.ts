@@ -1,10 +1,14 @@
 import addrWidthUnsupported from './addr-width-unsupported.ts';
 import addressMisaligned from './address-misaligned.ts';
+import archidRequired from './archid-required.ts';
 import argszLarger from './argsz-larger.ts';
 import argszTooSmall from './argsz-too-small.ts';
+import baseMisaligned from './base-misaligned.ts';
+import bytesWrong from './bytes-wrong.ts';
 import cacheEmpty from './cache-empty.ts';
 import cacheGranularityRefused from './cache-granularity-refused.ts';
 import cacheGranularitySkipped from './cache-granularity-skipped.ts';
+import configUnknown from './config-unknown.ts';
 import dataLengthMismatch from './data-length-mismatch.ts';
 import dataStructMismatch from './data-struct-mismatch.ts';
 import dataTypeForeign from './data-type-foreign.ts';
@@ -22,18 +26,22 @@ import idNotMade from './id-not-made.ts';
 import invalidationWithoutPasid from './invalidation-without-pasid.ts';
 import ioctlTakesAnother from './ioctl-takes-another.ts';
 import memoryTypeRefused from './memory-type-refused.ts';
+import modelMismatch from './model-mismatch.ts';
 import noNestingCapability from './no-nesting-capability.ts';
 import notNestingContainer from './not-nesting-container.ts';
 import objectKindWrong from './object-kind-wrong.ts';
 import opDataMismatch from './op-data-mismatch.ts';
 import opWithoutData from './op-without-data.ts';
 import paddingNotZero from './padding-not-zero.ts';
+import pasidBitsUnsupported from './pasid-bits-unsupported.ts';
 import pasidNotAllocated from './pasid-not-allocated.ts';
 import pasidOutOfRange from './pasid-out-of-range.ts';
 import preferConstant from './prefer-constant.ts';
 import preferSizeof from './prefer-sizeof.ts';
 import rangeNotPowerOfTwo from './range-not-power-of-two.ts';
 import reservedNotZero from './reserved-not-zero.ts';
+import ringEmpty from './ring-empty.ts';
+import ringEntrySize from './ring-entry-size.ts';
 import type { Rule } from './rule.ts';
 import sizeLarger from './size-larger.ts';
 import sizeTooSmall from './size-too-small.ts';
@@ -67,6 +75,8 @@ export const RULES: readonly Rule[] = [
   argszLarger,
   sizeLarger,
   versionWrong,
+  bytesWrong,
+  modelMismatch,
   formatUnsupported,
   paddingNotZero,
   reservedNotZero,
@@ -80,10 +90,15 @@ export const RULES: readonly Rule[] = [
   vtdS1Unattachable,
   vtdRangeRefused,
   vsteRefused,
+  ringEntrySize,
+  ringEmpty,
   unionMemberMissing,
   unionMemberMismatch,
   notNestingContainer,
   devicePasidBits,
+  configUnknown,
+  baseMisaligned,
+  pasidBitsUnsupported,
   pasidOutOfRange,
   pasidNotAllocated,
   doubleBind,
@@ -99,6 +114,7 @@ export const RULES: readonly Rule[] = [
   cacheGranularityRefused,
   cacheGranularitySkipped,
   cacheEmpty,
+  archidRequired,
   addressMisaligned,
   rangeNotPowerOfTwo,
   invalidationWithoutPasid,

@@ -1,4 +1,4 @@
-import { SUPPORTED_INVALIDATIONS } from '../../../engine/index.ts';
+import { type Struct, SUPPORTED_INVALIDATIONS } from '../../../engine/index.ts';
 import { familyOf } from './field-checks.ts';
 import { constantOf, type Reading, reading } from './reading.ts';
 import type { PayloadView, RuleContext } from './rule.ts';
@@ -10,8 +10,16 @@ export const GRANULARITY = 'IOMMU_INV_GRANU_';
 export const CACHE_TYPE = 'IOMMU_CACHE_INV_TYPE_';
 const CACHE_TYPES = Object.keys(SUPPORTED_INVALIDATIONS) as CacheType[];
 
+/** Of March 2020, which holds the request itself. */
+const HOLDER = 'vfio_iommu_type1_cache_invalidate';
+
+/** The structs that a rule about such requests looks at. */
+export const REQUESTS: readonly string[] = ['iommu_cache_invalidate_info', HOLDER];
+
 /** What an iommu_cache_invalidate_info asks for. */
 export interface Request {
+  /** In front of its fields: `cache_info.` where it is written in place. */
+  readonly prefix: string;
   readonly cache: Reading;
   /** The caches asked for, from the lowest bit up, as the driver goes through them; undefined until a run knows. */
   readonly types: readonly CacheType[] | undefined;
@@ -21,19 +29,30 @@ export interface Request {
 }
 
 /** Reads a payload as a cache invalidation; undefined when it is none. */
-export function requestOf(view: PayloadView, context: RuleContext): Request | undefined {
+export const requestOf = (view: PayloadView, context: RuleContext): Request | undefined =>
+  view.struct.name === 'iommu_cache_invalidate_info' ? readRequest(view, view.struct, '', context) : undefined;
+
+/** The same also for one that stands in place, `cache_info { .. }`; where that is a name, the named payload is asked. */
+export function requestIn(view: PayloadView, context: RuleContext): Request | undefined {
+  if (view.struct.name !== HOLDER) return requestOf(view, context);
+  const field = view.struct.fields.find(({ name }) => name === 'cache_info');
+  if (!field?.struct || view.fields.has('cache_info')) return undefined;
+  return readRequest(view, field.struct, 'cache_info.', context);
+}
+
+function readRequest(view: PayloadView, struct: Struct, prefix: string, context: RuleContext): Request | undefined {
   // The structs of SMMUv3 have the same names, and another driver behind them.
   const family = familyOf(context);
-  if (view.struct.name !== 'iommu_cache_invalidate_info' || (family !== 'v6' && family !== 'v1')) return undefined;
-  const [cache, granularity] = [reading(view, 'cache'), reading(view, 'granularity')];
+  if (family !== 'v6' && family !== 'v1') return undefined;
+  const [cache, granularity] = [reading(view, `${prefix}cache`), reading(view, `${prefix}granularity`)];
   if (!cache || !granularity) return undefined;
-  const { oneOf } = view.struct.fields.find((f) => f.name === 'granularity')!;
+  const { oneOf } = struct.fields.find((f) => f.name === 'granularity')!;
   const name = constantOf(granularity.value, oneOf, context);
   const types =
     cache.value === undefined
       ? undefined
       : CACHE_TYPES.filter((type) => (cache.value! & context.constant(CACHE_TYPE + type)) !== 0n);
-  return { cache, types, granularity, by: name?.slice(GRANULARITY.length) as Granularity | undefined };
+  return { prefix, cache, types, granularity, by: name?.slice(GRANULARITY.length) as Granularity | undefined };
 }
 
 /** The pair that the core refuses before the driver sees it, which it does in this order. */
@@ -63,7 +82,8 @@ export function rangeOf(view: PayloadView, request: Request): FlushRange | undef
   if (request.by !== 'ADDR') return undefined;
   // In the form without argsz the union has no name.
   const [addr, granule, count] = ['addr', 'granule_size', 'nb_granules'].map(
-    (name) => reading(view, `granu.addr_info.${name}`) ?? reading(view, `addr_info.${name}`)!,
+    (name) =>
+      reading(view, `${request.prefix}granu.addr_info.${name}`) ?? reading(view, `${request.prefix}addr_info.${name}`)!,
   ) as [Reading, Reading, Reading];
   if (granule.value === undefined || count.value === undefined) return undefined;
   const meant = granule.value * count.value;

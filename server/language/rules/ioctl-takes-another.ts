@@ -1,4 +1,4 @@
-import { GENERATIONS, hex, type Ioctl, ioctlNumbered } from '../../../engine/index.ts';
+import { containerIoctls, GENERATIONS, hex, type Ioctl, ioctlNumbered } from '../../../engine/index.ts';
 import { submitted } from '../nesting-uses.ts';
 import { stepsOf } from '../scenario-names.ts';
 import { expectsRefusal, type Finding, type RuleContext, rule } from './rule.ts';
@@ -35,6 +35,9 @@ scenario "by name and by number" {
   submit ioas2 to 0x3b81
   submit ioas2 to 0x3b8d expect any
 }`,
+      `uapi iommufd-6.8
+raw nothing size 8
+scenario "VFIO_GET_API_VERSION, which the compatibility layer answers" { submit nothing to 0x3b64 }`,
     ],
   },
   *scenario(scenario, context): Iterable<Finding> {
@@ -53,7 +56,7 @@ scenario "by name and by number" {
         const what = view.payload.name?.text ?? 'this payload';
         yield { at: to, file, message: `${here} ${ioctl.struct}, but ${what} is ${view.struct.name}` };
       } else if (number !== undefined) {
-        const other = elsewhere(number, context);
+        const other = isTakenByCompat(number, context) ? undefined : elsewhere(number, context);
         if (other)
           yield {
             at: to,
@@ -64,6 +67,10 @@ scenario "by name and by number" {
     }
   },
 });
+
+/** An iommufd hands the numbers of the VFIO container to its compatibility layer, whatever the header says of them. */
+const isTakenByCompat = (number: bigint, { file }: RuleContext): boolean =>
+  file.generation.ioctls.has('IOMMU_IOAS_ALLOC') && containerIoctls.some((ioctl) => BigInt(ioctl.number) === number);
 
 /** Another generation that has the number: the nearest one before this, else the first behind it. */
 function elsewhere(number: bigint, { file }: RuleContext): { readonly id: string; readonly ioctl: Ioctl } | undefined {

@@ -54,6 +54,17 @@ scenario "s" {
   submit pasid_request { argsz = sizeof, flags = VFIO_IOMMU_FLAG_ALLOC_PASID, range = { min = 1, max = 100 } } as pasid
   submit bind
 }`,
+      `uapi vfio-2020-03
+pasid_request alloc { argsz = sizeof, flags = VFIO_IOMMU_PASID_ALLOC, alloc_pasid = { min = 1, max = 100 } }
+bind_data guest_pgd {
+  version = IOMMU_UAPI_VERSION, format = IOMMU_PASID_FORMAT_INTEL_VTD, addr_width = 48, gpgd = 0x1000_0000
+  hpasid = (__u32)alloc.alloc_pasid.result
+}
+struct vfio_iommu_type1_bind bind { argsz = sizeof, flags = VFIO_IOMMU_BIND_GUEST_PGTBL, data = guest_pgd }
+scenario "s" {
+  submit alloc
+  submit bind
+}`,
     ],
   },
   *payload(view, context): Iterable<Finding> {

@@ -1,5 +1,5 @@
 import { hexGrouped, sizeText } from '../../../engine/index.ts';
-import { rangeOf, requestOf } from './invalidation.ts';
+import { REQUESTS, rangeOf, requestIn } from './invalidation.ts';
 import { whereRead } from './nesting-operation.ts';
 import { atOneOf, found } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
@@ -7,7 +7,7 @@ import { type Finding, rule } from './rule.ts';
 export default rule({
   id: 'range-not-power-of-two',
   severity: 'warning',
-  structs: ['iommu_cache_invalidate_info'],
+  structs: REQUESTS,
   summary: 'the length of the range to flush is not a power of two pages',
   why: 'The driver multiplies granule_size by nb_granules, drops what is left over behind whole 4K pages and rounds up to a power of two, because VT-d flushes blocks of such sizes only. Rounding up flushes more than was asked for and is information. Too little is flushed where a part of a page is dropped, where the product is 0, for which one page is flushed, and where it wraps at 2^64; that is a warning.',
   examples: {
@@ -37,6 +37,16 @@ scenario "four pages, and three times one page" {
   submit flush_six
   submit flush_all
 }`,
+      `uapi vfio-2020-03
+struct vfio_iommu_type1_cache_invalidate flush {
+  argsz = sizeof
+  cache_info {
+    version = IOMMU_UAPI_VERSION, cache = IOMMU_CACHE_INV_TYPE_IOTLB, granularity = IOMMU_INV_GRANU_ADDR
+    addr_info = { flags = IOMMU_INV_ADDR_FLAGS_PASID, pasid = 1, granule_size = 4K, nb_granules = 3 }
+                                                                                               // ^ granule_size * nb_granules is 12K: VT-d rounds it up to 16K; ask for a power of two of 4K pages
+  }
+}
+scenario "written in place" { submit flush }`,
     ],
     good: [
       `uapi vfio-2020-07
@@ -52,7 +62,7 @@ scenario "512 pages" { submit flush }`,
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    const request = requestOf(view, context);
+    const request = requestIn(view, context);
     const range = request && rangeOf(view, request);
     if (!range || range.meant === range.block) return;
     const { granule, count, bytes, meant, block } = range;

@@ -86,7 +86,7 @@ scenario "nothing asked for" { submit neither }`,
       `uapi vfio-arm-2020
 struct vfio_iommu_type1_set_msi_binding both { argsz = sizeof, flags = VFIO_IOMMU_BIND_MSI | VFIO_IOMMU_UNBIND_MSI }
                                                                     // ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ flags is 3, which is none of the operations; write VFIO_IOMMU_BIND_MSI or VFIO_IOMMU_UNBIND_MSI
-struct vfio_iommu_type1_set_pasid_table neither { argsz = sizeof, flags = 4, config = { version = PASID_TABLE_CFG_VERSION_1 } }
+struct vfio_iommu_type1_set_pasid_table neither { argsz = sizeof, flags = 4, config = { version = PASID_TABLE_CFG_VERSION_1, config = IOMMU_PASID_CONFIG_BYPASS } }
                                                                        // ^ flags is 4, which is none of the operations; write VFIO_PASID_TABLE_FLAG_SET or VFIO_PASID_TABLE_FLAG_UNSET
 scenario "one of two" {
   submit both
