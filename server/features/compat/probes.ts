@@ -206,8 +206,14 @@ export interface Provided {
   readonly pid: bigint;
 }
 
-/** The whole text of a probe. */
-export function probeText(probe: Probe, generation: Generation, subject: Uint8Array, provided: Provided): string {
+/** The whole text of a probe. @param head fields that the head of the call is given besides its own */
+export function probeText(
+  probe: Probe,
+  generation: Generation,
+  subject: Uint8Array,
+  provided: Provided,
+  head: readonly string[] = [],
+): string {
   const bytes = [...subject].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const items = [
     ...(probe.model === generation.model ? [] : [`iommu ${probe.model} {}`]),
@@ -218,7 +224,8 @@ export function probeText(probe: Probe, generation: Generation, subject: Uint8Ar
     // The default machine, said in as few words as can be: what is not said is set up once for all probes.
     ...(items.length === 0 ? [] : ['machine {', ...items, '}']),
     `raw subject bytes "${bytes}"`,
-    probe.declarations,
+    // The last value of a field wins.
+    probe.declarations.replace(/^(.*\basked \{.*) \}$/m, (_, fields) => `${[fields, ...head].join(', ')} }`),
     `scenario "probe" {`,
     probe.steps,
     '}',

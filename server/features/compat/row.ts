@@ -1,6 +1,7 @@
 import { type Generation, type Located, locate, putUint, type Struct, walkFields } from '../../../engine/index.ts';
 import { type Answer, ask } from './ask.ts';
 import type { Carrier } from './carriers.ts';
+import { type Head, headFor } from './head.ts';
 import { type Probe, type Provided, probeText } from './probes.ts';
 import type { meaningsOf, Written } from './translate.ts';
 
@@ -13,6 +14,7 @@ export interface Asked extends Provided {
   readonly carried?: string;
   /** Entries of the array of which the first one is asked. */
   readonly entries?: number;
+  readonly head?: Head;
 }
 
 export type Verdict =
@@ -118,11 +120,12 @@ interface Trial {
 
 /** Runs a probe and says in a row what came of it. */
 export function rowOf(trial: Trial): Row {
-  const { asked, generation, probe, bytes, own, kernel } = trial;
+  const { asked, generation, probe, bytes, form, own, kernel } = trial;
+  const head = form === 'as it is' ? headFor(asked.head, probe, generation) : [];
   return judged(
     trial,
     ask({
-      text: probeText(probe, generation, bytes, asked),
+      text: probeText(probe, generation, bytes, asked, head),
       within: probe.within,
       ...(kernel ? { generation: kernel } : {}),
       ...(own ? { quirks: asked.quirks } : {}),

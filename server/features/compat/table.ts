@@ -13,6 +13,7 @@ import type { Resolved } from '../../language/resolve.ts';
 import { staticNames } from '../hover-context.ts';
 import { type Carrier, carrierFor, carrierOf, ROLES } from './carriers.ts';
 import { collisionRows } from './collisions.ts';
+import { type Head, headOf } from './head.ts';
 import { PROBES, probeFor } from './probes.ts';
 import { type Asked, filled, providedFor, type Row, rowOf, unasked } from './row.ts';
 import { isSameLayout, meaningsOf, sizeOf, type Written, writeMeanings } from './translate.ts';
@@ -73,7 +74,7 @@ export function compatKey(resolved: Resolved, declared: Declared<Payload>): stri
   if (!file) return { problem: 'the file names no generation that is known' };
   const asked = askedOf(resolved, file, declared);
   if ('problem' in asked) return asked;
-  const { written, quirks } = asked;
+  const { written, quirks, head } = asked;
   const versions = [...(file.generation.evolved ?? [])].map(
     ([name, later]) => `${name} ${later.map((v) => `${v.version}:${v.struct.size}`).join()}`,
   );
@@ -85,6 +86,7 @@ export function compatKey(resolved: Resolved, declared: Declared<Payload>): stri
     [...written.open].join(),
     [...quirks].join(),
     versions.join(),
+    head ? `${head.struct} ${Object.entries(head.fields).join()}` : '',
   ].join('|');
 }
 
@@ -138,6 +140,7 @@ function askedOf(resolved: Resolved, file: ScenarioFile, declared: Declared<Payl
   const names = staticNames({ resolved, file });
   let image = encodePayload(declared, names);
   let carried: string | undefined;
+  let head: Head | undefined;
   for (let depth = 0; depth < 4; depth++) {
     if (image.troubles.length > 0) return { problem: `${nameOf(image.payload)}: ${image.troubles[0]!.message}` };
     const { struct } = image;
@@ -156,6 +159,7 @@ function askedOf(resolved: Resolved, file: ScenarioFile, declared: Declared<Payl
       const about = {
         ...(carried === undefined ? {} : { carried }),
         ...(entries === undefined ? {} : { entries }),
+        ...(head ? { head } : {}),
       };
       return { written, carrier, ...provided, quirks: file.quirks, ...about };
     }
@@ -166,14 +170,27 @@ function askedOf(resolved: Resolved, file: ScenarioFile, declared: Declared<Payl
     if (member) {
       const { carrier, written } = member;
       const provided = providedFor(meaningsOf(carrier, written));
-      return { written, carrier, ...provided, quirks: file.quirks, carried: member.path };
+      const own = headOf(image);
+      return {
+        written,
+        carrier,
+        ...provided,
+        quirks: file.quirks,
+        carried: member.path,
+        ...(own ? { head: own } : {}),
+      };
     }
-    if (!inner) return { problem: `no other generation has a request like ${struct.name}` };
+    if (!inner) return { problem: notCompared(struct) };
+    head = headOf(image);
     image = inner;
     carried = nameOf(inner.payload);
   }
   return { problem: 'it carries payloads that carry payloads' };
 }
+
+/** Only requests whose meaning is told field by field can be carried from one struct to another. */
+const notCompared = ({ name }: Struct): string =>
+  `what struct ${name} asks for cannot be compared yet; ask about a payload that ${Object.values(ROLES).join(', or ')}`;
 
 /** Heads that take back what their payload asked for; only the request itself is translated. */
 const UNDOING: readonly string[] = [
