@@ -20,6 +20,7 @@ export { CHECKS as VFIO_2020_03_CHECKS } from './host/vfio-2020-03/checks.ts';
 export { SKIPS as VFIO_ARM_SKIPS, VFIO_ARM_CHECKS } from './host/vfio-arm-2020/checks.ts';
 export { CHECKS } from './host/vfio-type1/checks.ts';
 export { MODELS, modelById } from './models/index.ts';
+export { COMMAND_BYTES } from './models/smmuv3/commands.ts';
 export { fieldOf as descriptorField } from './models/vtd/bit-layout.ts';
 export { descriptorByName } from './models/vtd/descriptors.ts';
 export * from './pagetable/index.ts';

@@ -1,5 +1,5 @@
 import { hex } from '../../base/text.ts';
-import { commandName, opOf } from '../../models/smmuv3/commands.ts';
+import { COMMAND_BYTES, commandName, opOf } from '../../models/smmuv3/commands.ts';
 import type { SmmuIds } from '../../models/smmuv3/ids.ts';
 import { CONFIG, configOf, isValid } from '../../models/smmuv3/ste.ts';
 import { getUint, putUint } from '../../uapi/index.ts';
@@ -16,7 +16,6 @@ const DATA = 2;
 const STE_BYTES = 64;
 const EVENT_BYTES = 32;
 const C_BAD_STE = 0x04n;
-const COMMAND_BYTES = 16;
 /** CMDQ_CONS.ERR, bits 30:24, and CERROR_ILL in it. */
 const CERROR_ILL = 1n << 24n;
 const INDEX_MASK = 0xff_ffffn;
@@ -41,7 +40,7 @@ export class PostedNested extends SmmuNested implements NestedDomain {
     if (isRefusal(view)) return view;
     const entrySize = view.u32('cmdq_entry_size');
     if (entrySize !== COMMAND_BYTES)
-      return refuse(CHECKS.entrySize, { path: 'cmdq_entry_size', found: `${entrySize}`, wanted: '16' });
+      return refuse(CHECKS.entrySize, { path: 'cmdq_entry_size', found: `${entrySize}`, wanted: `${COMMAND_BYTES}` });
     const consAt = view.get('cmdq_cons_uptr');
     const consBytes = call.user.copyFrom(consAt, 4);
     if (!consBytes) return refuse(CHECKS.consFault, { path: 'cmdq_cons_uptr' });

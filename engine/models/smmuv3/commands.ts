@@ -1,7 +1,10 @@
 import { hexGrouped } from '../../base/text.ts';
 
+/** Bytes of a command: two 64-bit words (IHI 0070, 4). */
+export const COMMAND_BYTES = 16;
+
 /**
- * Commands of the queue, 16 bytes each, as far as a kernel issues or checks them (IHI 0070, 4). Numbers are bits of a
+ * Commands of the queue, as far as a kernel issues or checks them (IHI 0070, 4). Numbers are bits of a
  * 64-bit word.
  */
 export const OP = {

@@ -1,5 +1,6 @@
 import { type Check, IOMMUFD_CHECKS, type Struct } from '../../../engine/index.ts';
 import { type DriverData, driverDataOf } from './driver-data.ts';
+import { NESTED_ON_VTD } from './example-heads.ts';
 import { atOneOf, found } from './reading.ts';
 import { atTitle, atValue, type Finding, type PayloadView, type RuleContext, rule } from './rule.ts';
 import { predictRead } from './submits.ts';
@@ -33,13 +34,7 @@ scenario "three ways" {
     ],
     good: [
       `uapi iommufd-6.8
-struct iommu_hwpt_alloc parent { size = sizeof, flags = IOMMU_HWPT_ALLOC_NEST_PARENT, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000, addr_width = 48 }
-struct iommu_hwpt_alloc nested {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  data_type = IOMMU_HWPT_DATA_VTD_S1, data_len = sizeof(s1), data_uptr = &s1
-}
-raw room size 64
+${NESTED_ON_VTD}raw room size 64
 struct iommu_hw_info info { size = sizeof, dev_id = dev0.id, data_len = 64, data_uptr = &room }
 scenario "all of the payload, and a buffer with room to spare" {
   submit parent

@@ -1,4 +1,5 @@
 import { driverDataOf } from './driver-data.ts';
+import { NESTED_ON_VTD } from './example-heads.ts';
 import { atValue, type Finding, rule } from './rule.ts';
 import { predictRead } from './submits.ts';
 
@@ -25,13 +26,7 @@ scenario "a range is taken for a page table" {
     ],
     good: [
       `uapi iommufd-6.8
-struct iommu_hwpt_alloc parent { size = sizeof, flags = IOMMU_HWPT_ALLOC_NEST_PARENT, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000, addr_width = 48 }
-struct iommu_hwpt_alloc nested {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  data_type = IOMMU_HWPT_DATA_VTD_S1, data_len = sizeof(s1), data_uptr = &s1
-}
-scenario "type and struct agree" {
+${NESTED_ON_VTD}scenario "type and struct agree" {
   submit parent
   submit nested
 }`,

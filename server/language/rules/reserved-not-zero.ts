@@ -6,6 +6,7 @@ import {
   VFIO_2020_03_CHECKS,
   VFIO_ARM_CHECKS,
 } from '../../../engine/index.ts';
+import { NESTED_ON_VTD } from './example-heads.ts';
 import { atValue, type Finding, type RuleContext, rule } from './rule.ts';
 import { elementOf, predictRead } from './submits.ts';
 
@@ -106,13 +107,7 @@ scenario "two calls" {
   submit ioas2
 }`,
       `uapi iommufd-6.14
-struct iommu_hwpt_alloc parent { size = sizeof, flags = IOMMU_HWPT_ALLOC_NEST_PARENT, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000, addr_width = 48 }
-struct iommu_hwpt_alloc nested {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  data_type = IOMMU_HWPT_DATA_VTD_S1, data_len = sizeof(s1), data_uptr = &s1
-}
-array entries of iommu_hwpt_vtd_s1_invalidate { { addr = 0, npages = 1 }, { addr = 4K, npages = 1, __reserved = 3 } }
+${NESTED_ON_VTD}array entries of iommu_hwpt_vtd_s1_invalidate { { addr = 0, npages = 1 }, { addr = 4K, npages = 1, __reserved = 3 } }
                                                                                                              // ^ [1].__reserved is 0x3, but it is reserved and must be 0; leave it out
 struct iommu_hwpt_invalidate flush {
   size = sizeof, hwpt_id = nested.out_hwpt_id, data_uptr = &entries

@@ -1,5 +1,6 @@
 import { ARM_SMMU_CHECKS, encodePayload, getUint, type Image, Names } from '../../../engine/index.ts';
 import { stepsOf } from '../scenario-names.ts';
+import { RING_OF_2023 } from './example-heads.ts';
 import { familyOf } from './field-checks.ts';
 import { atReading, found, reading } from './reading.ts';
 import { type Finding, type PayloadView, type RuleContext, rule } from './rule.ts';
@@ -17,19 +18,8 @@ export default rule({
   why: 'The commands to run lie from the index at cmdq_cons_uptr up to cmdq_prod. Where both are equal the ring is empty, and the posting of mid-2023 refuses a call that has nothing to do. Only what the file says of the consumer is looked at: a scenario that writes to user memory may move it.',
   examples: {
     bad: [
-      `uapi iommufd-2023-07
-machine { iommu smmuv3 { } }
-raw vste bytes "4b 00 00 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
-raw commands bytes "30 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
-raw consumer size 4
-struct iommu_hwpt_alloc parent { size = sizeof, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_arm_smmuv3 guest_ste { ste_len = sizeof(vste), ste_uptr = &vste }
-struct iommu_hwpt_alloc guest {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  hwpt_type = IOMMU_HWPT_TYPE_ARM_SMMUV3, data_len = sizeof(guest_ste), data_uptr = &guest_ste
-}
-struct iommu_hwpt_arm_smmuv3_invalidate ring {
-                                     // ^^^^ cmdq_prod is not set, so 0, and so is the index in consumer: there is no command between the two
+      `${RING_OF_2023}struct iommu_hwpt_arm_smmuv3_invalidate ring {
+                                     // ^^^^ cmdq_prod is not set, so 0, and so is the index in consumer, so there is no command between the two; write cmdq_prod behind the last command
   cmdq_uptr = &commands, cmdq_cons_uptr = &consumer, cmdq_log2size = 2, cmdq_entry_size = 16
 }
 struct iommu_hwpt_invalidate run { size = sizeof, hwpt_id = guest.out_hwpt_id, data_len = sizeof(ring), data_uptr = &ring }
@@ -40,18 +30,7 @@ scenario "nothing to run" {
 }`,
     ],
     good: [
-      `uapi iommufd-2023-07
-machine { iommu smmuv3 { } }
-raw vste bytes "4b 00 00 10 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
-raw commands bytes "30 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"
-raw consumer size 4
-struct iommu_hwpt_alloc parent { size = sizeof, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_arm_smmuv3 guest_ste { ste_len = sizeof(vste), ste_uptr = &vste }
-struct iommu_hwpt_alloc guest {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  hwpt_type = IOMMU_HWPT_TYPE_ARM_SMMUV3, data_len = sizeof(guest_ste), data_uptr = &guest_ste
-}
-struct iommu_hwpt_arm_smmuv3_invalidate ring {
+      `${RING_OF_2023}struct iommu_hwpt_arm_smmuv3_invalidate ring {
   cmdq_uptr = &commands, cmdq_cons_uptr = &consumer, cmdq_prod = 1, cmdq_log2size = 2, cmdq_entry_size = 16
 }
 struct iommu_hwpt_invalidate run { size = sizeof, hwpt_id = guest.out_hwpt_id, data_len = sizeof(ring), data_uptr = &ring }
@@ -71,7 +50,7 @@ scenario "one command" {
     if (consumer.later.length > 0 || consumer.bytes.length < 4) return;
     const wrap = (1n << ((log2size < 30n ? log2size : 30n) + 1n)) - 1n;
     if ((prod.value & wrap) !== (getUint(consumer.bytes, 0, 4) & INDEX_MASK & wrap)) return;
-    const message = `${found(prod, `${prod.value}`)}, and so is the index in ${name}: there is no command between the two`;
+    const message = `${found(prod, `${prod.value}`)}, and so is the index in ${name}, so there is no command between the two; write cmdq_prod behind the last command`;
     const finding = atReading(view, prod, message, { predicts: ARM_SMMU_CHECKS.posted.empty });
     for (const each of predictRead(view, context, finding)) {
       const steps = each.use?.scenario.steps ?? [];

@@ -1,4 +1,5 @@
 import { hex, INTEL_IOMMUFD_CHECKS } from '../../../engine/index.ts';
+import { NESTED_ON_VTD } from './example-heads.ts';
 import { familyOf } from './field-checks.ts';
 import { atValue, type FieldView, type Finding, type PayloadView, rule } from './rule.ts';
 import { elementOf, predictRead } from './submits.ts';
@@ -17,13 +18,7 @@ export default rule({
   examples: {
     bad: [
       `uapi iommufd-6.8
-struct iommu_hwpt_alloc parent { size = sizeof, flags = IOMMU_HWPT_ALLOC_NEST_PARENT, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000, addr_width = 48 }
-struct iommu_hwpt_alloc nested {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  data_type = IOMMU_HWPT_DATA_VTD_S1, data_len = sizeof(s1), data_uptr = &s1
-}
-array ranges of iommu_hwpt_vtd_s1_invalidate {
+${NESTED_ON_VTD}array ranges of iommu_hwpt_vtd_s1_invalidate {
   { addr = 0x1000, npages = 1 }
   { addr = 0x1234, npages = 1 }
         // ^^^^^^ [1].addr is 0x1234, but a range begins at a multiple of 0x1000
@@ -44,13 +39,7 @@ scenario "the first entry is done" {
     ],
     good: [
       `uapi iommufd-6.8
-struct iommu_hwpt_alloc parent { size = sizeof, flags = IOMMU_HWPT_ALLOC_NEST_PARENT, dev_id = dev0.id, pt_id = ioas.id }
-struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000, addr_width = 48 }
-struct iommu_hwpt_alloc nested {
-  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
-  data_type = IOMMU_HWPT_DATA_VTD_S1, data_len = sizeof(s1), data_uptr = &s1
-}
-array ranges of iommu_hwpt_vtd_s1_invalidate { { addr = 0x1000, npages = 3 }, { npages = ~0 } }
+${NESTED_ON_VTD}array ranges of iommu_hwpt_vtd_s1_invalidate { { addr = 0x1000, npages = 3 }, { npages = ~0 } }
 struct iommu_hwpt_invalidate flush {
   size = sizeof, hwpt_id = nested.out_hwpt_id, data_type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1
   data_uptr = &ranges, entry_len = sizeof(struct iommu_hwpt_vtd_s1_invalidate), entry_num = 2
