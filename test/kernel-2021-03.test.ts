@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../engine/host/vfio-2021-03/checks.ts';
+import { coreFlushCases } from './core-flush-cases.ts';
 import { type CheckCase, describeChecks, type Frame, passes } from './kernel-cases.ts';
 
 /** A guest table with a bind, an unbind and a flush of its first page. PASIDs come from elsewhere. */
@@ -77,20 +78,7 @@ const CASES: readonly CheckCase[] = [
   { check: 'unbindPasidRange', ...unbindWith('hpasid = 0x100000') },
   { check: 'unbindNoPasid', ...unbindWith('hpasid = 0') },
   { check: 'flushFault', steps: 'submit bind\nsubmit flush mapped 63 expect any', hidden: true },
-  { check: 'flushArgsz', ...flushWith('argsz = 15') },
-  { check: 'flushArgszPasid', ...flushWith('argsz = 31, granularity = IOMMU_INV_GRANU_PASID') },
-  { check: 'flushArgszAddr', ...flushWith('argsz = 55') },
-  { check: 'flushVersion', ...flushWith('version = 0') },
-  { check: 'flushCache', ...flushWith('cache = 9') },
-  { check: 'flushGranularity', ...flushWith('granularity = 3') },
-  { check: 'flushPasidCacheByAddr', ...flushWith('cache = IOMMU_CACHE_INV_TYPE_IOTLB | IOMMU_CACHE_INV_TYPE_PASID') },
-  { check: 'flushAddrFlags', ...flushWith('granu.addr_info.flags = 9') },
-  { check: 'flushPasidFlags', ...flushWith('granularity = IOMMU_INV_GRANU_PASID, granu.pasid_info.flags = 4') },
-  {
-    check: 'flushDevTlbByDomain',
-    ...flushWith('cache = IOMMU_CACHE_INV_TYPE_DEV_IOTLB, granularity = IOMMU_INV_GRANU_DOMAIN'),
-  },
-  { check: 'flushPadding', ...flushWith('padding = [1, 0, 0, 0, 0, 0]') },
+  ...coreFlushCases(flushWith),
   {
     check: 'svaMisaligned',
     ...flushWith('granu.addr_info.addr = 0x7f00_0000_1000, granu.addr_info.nb_granules = 2'),

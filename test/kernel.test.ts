@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CHECKS } from '../engine/index.ts';
+import { coreFlushCases } from './core-flush-cases.ts';
 import { runText, scenarioText } from './run-text.ts';
 
 /**
@@ -130,20 +131,7 @@ const CASES: readonly Case[] = [
     declarations: 'bind_data wrong = guest { hpasid = 9 }\nnesting_op bad = unbind { data = wrong }',
   },
   { check: 'flushFault', steps: `${BOUND}submit flush mapped 63 expect any` },
-  { check: 'flushArgsz', ...flushWith('argsz = 15') },
-  { check: 'flushArgszPasid', ...flushWith('argsz = 31, granularity = IOMMU_INV_GRANU_PASID') },
-  { check: 'flushArgszAddr', ...flushWith('argsz = 55') },
-  { check: 'flushVersion', ...flushWith('version = 0') },
-  { check: 'flushCache', ...flushWith('cache = 9') },
-  { check: 'flushGranularity', ...flushWith('granularity = 3') },
-  { check: 'flushPasidCacheByAddr', ...flushWith('cache = IOMMU_CACHE_INV_TYPE_IOTLB | IOMMU_CACHE_INV_TYPE_PASID') },
-  { check: 'flushAddrFlags', ...flushWith('granu.addr_info.flags = 9') },
-  { check: 'flushPasidFlags', ...flushWith('granularity = IOMMU_INV_GRANU_PASID, granu.pasid_info.flags = 4') },
-  {
-    check: 'flushDevTlbByDomain',
-    ...flushWith('cache = IOMMU_CACHE_INV_TYPE_DEV_IOTLB, granularity = IOMMU_INV_GRANU_DOMAIN'),
-  },
-  { check: 'flushPadding', ...flushWith('padding = [1, 0, 0, 0, 0, 0]') },
+  ...coreFlushCases(flushWith),
   {
     check: 'svaMisaligned',
     ...flushWith('granu.addr_info.addr = 0x7f00_0000_1000, granu.addr_info.nb_granules = 2'),

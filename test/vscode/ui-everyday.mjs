@@ -49,8 +49,23 @@ export async function everyday({ page, workspace, set, step, shoot }) {
     await walkthrough.locator('.monaco-button', { hasText: 'Open the sample' }).click();
     const sample = page.locator('.editor-instance .monaco-editor[data-uri^="untitled:"]');
     await focused(sample);
-    await page.keyboard.press('Control+End');
+    // The cursor is in the failing line, so that is in sight.
     await afterText(page, sample, /^✗ STALE/);
+  });
+  await step('its Show Walk leaves the sample in sight, where the quick fix mends it', async () => {
+    const sample = page.locator('.editor-instance .monaco-editor[data-uri^="untitled:"]');
+    await page.locator('.getting-started-step', { hasText: 'Look at the walk' }).click();
+    await page.locator('.getting-started-step.expanded .monaco-button', { hasText: 'Show Walk' }).click();
+    const walk = page.locator('.editor-instance .monaco-editor[data-uri^="vsva-text:"]');
+    await walk.locator('.view-line', { hasText: 'STALE' }).first().waitFor();
+    await shoot('walkthrough-walk');
+    await sample.locator('.view-line', { hasText: 'expect fault' }).click();
+    await focused(sample);
+    await page.keyboard.press('Control+.');
+    await page.locator('.action-widget .monaco-list-row', { hasText: 'Flush the page before this access' }).click();
+    await total(page, '1 passed').waitFor();
+    await command(page, 'View: Close Editors in Other Groups');
+    await walk.waitFor({ state: 'detached' });
   });
   const open = async (name) => {
     await openFile(page, name);
