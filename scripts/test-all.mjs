@@ -23,6 +23,7 @@ const STAGES = [
     counts: RESULTS,
   },
   { name: 'layouts against the C compiler', ...node('scripts/verify-uapi.mjs') },
+  { name: 'models against QEMU', ...node('scripts/test-oracle.mjs') },
   {
     name: 'package',
     ...npx('vsce', 'package', '--no-dependencies', '--no-rewrite-relative-links', '--out', 'dist/vsva.vsix'),

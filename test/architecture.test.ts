@@ -92,6 +92,16 @@ describe('imports go one way', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('scenarios know no model by name', () => {
+    const models = readdirSync(join(ROOT, 'engine/models'), { withFileTypes: true }).filter((e) => e.isDirectory());
+    const wrong = files
+      .filter((file) => file.startsWith('engine/scenario/'))
+      .flatMap((file) => importsOf(file).map((target) => `${file} imports ${target}`))
+      .filter((line) => models.some(({ name }) => line.includes(`/models/${name}/`)));
+    expect(models.length).toBeGreaterThan(1);
+    expect(wrong).toEqual([]);
+  });
+
   test('packages and Node are used only where a process or a protocol lives', () => {
     const wrong = files.flatMap((file) => {
       const allowed = PACKAGES[owner(file, PACKAGES) ?? ''] ?? [];

@@ -82,7 +82,7 @@ describe('exit codes', () => {
     ['a pattern that matches nothing', ['run', 'none/*.vsva'], 'none/*.vsva: no file matches this pattern'],
     ['layout without a generation', ['layout'], 'layout needs --uapi ID; there are vfio-2018-02, '],
     ['layout of an unknown struct', ['layout', '--uapi', 'vfio-2020-07', 'nesting_opp'], 'did you mean nesting_op?'],
-    ['a generation to come', ['layout', '--uapi', 'bare'], 'bare is not available yet; there are vfio-2018-02, '],
+    ['a generation that is none', ['layout', '--uapi', 'barr'], 'barr is not a generation; did you mean bare?'],
   ])('2 for %s', (_what, args, message) => {
     const { code, out, err } = vsva(args);
     expect(err).toContain(message);
@@ -367,7 +367,6 @@ scenario "is intact" { note "x" }
   });
 
   test.each([
-    ['a generation to come', 'uapi bare', 'bare', 'not available yet'],
     ['an unknown generation', 'uapi vfio-1999', 'vfio-1999', 'is not a generation'],
     ['no generation', '', null, 'a file begins with the generation it speaks'],
     ['an impossible machine', 'uapi vfio-2020-07\nmachine { iommu vtd { NOPE = 1 } }', 'vfio-2020-07', 'NOPE'],
@@ -624,6 +623,16 @@ describe('layout', () => {
     expect(machine('vfio-2020-07')).toMatchObject({ container: { type: 6 }, iommu: { model: 'vtd' } });
     expect(machine('iommufd-6.8')).toMatchObject({ iommufd: { empty: 0 }, iommu: { model: 'vtd' } });
     expect(machine('iommufd-6.8')).not.toHaveProperty('container');
+    const bare = machine('bare') as { readonly iommu: { readonly programmed: readonly Record<string, unknown>[] } };
+    expect(bare).not.toHaveProperty('container');
+    expect(bare.iommu.programmed.find(({ name }) => name === 'RTADDR')).toMatchObject({
+      offset: '0x20',
+      width: 64,
+      access: 'rw',
+      value: '0x0',
+    });
+    expect(vsva(['layout', '--uapi', 'bare', '--machine']).out).toMatch(/\/\/ RTADDR +rw +at 0x020 +0x0 /);
+    expect(machine('vfio-2020-07')).not.toHaveProperty('iommu.programmed');
     expect(machine('vfio-arm-2020')).toMatchObject({ container: {}, iommu: { model: 'smmuv3' } });
   });
 });

@@ -85,7 +85,9 @@ function bytesOf(struct: Struct, generation: Generation): fc.Arbitrary<Case> {
   );
 }
 
-describe.each(GENERATIONS.map((generation) => [generation.id, generation] as const))('%s', (_id, generation) => {
+describe.each(
+  GENERATIONS.filter(({ structs }) => structs.size > 0).map((generation) => [generation.id, generation] as const),
+)('%s', (_id, generation) => {
   test.each([...generation.structs.values()].map((struct) => [struct.name, struct] as const))(
     'every %s comes back byte for byte',
     (_name, struct) => {

@@ -88,7 +88,9 @@ function bytesIn(resolved: Resolved, name: string): string {
 }
 
 describe.runIf(GCC)('C (needs gcc)', () => {
-  test.each(GENERATIONS.map((generation) => [generation.id, generation] as const))(
+  test.each(
+    GENERATIONS.filter(({ structs }) => structs.size > 0).map((generation) => [generation.id, generation] as const),
+  )(
     'every struct of %s has the bytes in C that it has here',
     (_id, generation) => {
       const { resolved, names } = fileOf(generation);

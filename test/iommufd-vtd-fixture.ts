@@ -1,5 +1,4 @@
 import type { StepResult } from '../engine/index.ts';
-import { describeCommand } from '../engine/scenario/session.ts';
 import { type Ran, runText } from './run-text.ts';
 
 export const MERGED = ['iommufd-6.8', 'iommufd-6.12', 'iommufd-6.14', 'iommufd-6.17', 'iommufd-7.2'] as const;
@@ -79,7 +78,7 @@ export const failures = (steps: string, options: Options = {}): string[] =>
     .map((step) => `${step.step.kind}: ${step.message}`);
 
 /** What a step made the kernel send, in words. */
-export const issued = (step: StepResult): string[] => (step.detail.issued ?? []).map((words) => describeCommand(words));
+export const issued = (step: StepResult): string[] => [...(step.detail.issuedText ?? [])];
 
 /** The page tables, with the device at the nested one. */
 export const NESTED = 'submit parent\nsubmit nested\nattach dev0 to nested.out_hwpt_id\n';

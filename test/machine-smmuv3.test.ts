@@ -90,6 +90,7 @@ describe('iommu smmuv3', () => {
 
   test('what a default rests on goes with it', () => {
     holds('iommu smmuv3 { SSIDSIZE = 0 }', 'expect iommu0.CD2L == 0');
+    holds('iommu smmuv3 { ATS = 0 }', 'expect iommu0.PRI == 0 && iommu0.SSIDSIZE == 20');
     holds('iommu smmuv3 { S2P = 0 }', 'expect iommu0.VMID16 == 0 && iommu0.FWB == 0');
   });
 
@@ -99,6 +100,17 @@ describe('iommu smmuv3', () => {
     [
       'iommu smmuv3 { SSIDSIZE = 0, CD2L = 1 }',
       'no hardware reports this: CD2L is 1, but it needs SSIDSIZE, which is 0',
+    ],
+    ['iommu smmuv3 { ATS = 0, PRI = 1 }', 'no hardware reports this: PRI is 1, but it needs ATS, which is 0'],
+    [
+      'iommu smmuv3 { SSIDSIZE = 0, PASIDTT = 1 }',
+      'no hardware reports this: PASIDTT is 1, but it needs SSIDSIZE, which is 0',
+    ],
+    ['iommu smmuv3 { S2P = 0, S2PI = 1 }', 'no hardware reports this: S2PI is 1, but it needs S2P, which is 0'],
+    ['iommu smmuv3 { BA_VATOS = 4 }', 'no hardware reports this: BA_VATOS is 4, but it needs VATOS, which is 0'],
+    [
+      'iommu smmuv3 { OAS = 7 }',
+      'no hardware reports this: OAS is 7, 56 bits, which no descriptor without D128 can hold',
     ],
     ['iommu smmuv3 { TTF = 0 }', 'no hardware reports this: TTF is 0, which is reserved'],
     ['iommu smmuv3 { IDR0 = 0x1_0000_0000 }', 'IDR0 has 32 bits'],

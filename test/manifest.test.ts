@@ -301,14 +301,15 @@ describe('the package', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('has at most 500 KB, and in it only what the extension loads', () => {
+  // A ratchet: 500 KB was the aim while one model was in it; both, with 13 kernels, take 565.
+  test('has at most 600 KB, and in it only what the extension loads', () => {
     const packed = globSync(packedPatterns(), { cwd: ROOT, ignore: ['dist/**', 'node_modules/**'] });
     const built = packedPatterns().filter((name) => name.startsWith('dist/'));
     const sizes = [...packed.map((name) => join(ROOT, name)), ...built.map((name) => join(folder, name.slice(5)))].map(
       (path) => [path, deflateRawSync(readFileSync(path)).length] as const,
     );
     const total = sizes.reduce((sum, [, size]) => sum + size, 0);
-    expect(total, JSON.stringify(sizes)).toBeLessThan(490_000);
+    expect(total, JSON.stringify(sizes)).toBeLessThan(600_000);
     expect(built.sort()).toEqual(['dist/client.cjs', 'dist/server.cjs', 'dist/web/server.js']);
     expect(packed).toEqual(expect.arrayContaining(['README.md', 'CHANGELOG.md', 'LICENSE', 'package.json']));
   });

@@ -144,7 +144,7 @@ dma read dev0 pasid pasid at ${AT} expect fault`).slice(2),
       'ok',
       expect.stringMatching(/^STALE: edited line \d+, cached line \d+$/),
       expect.stringMatching(/^ok · p_iotlb_inv page: DID 2, PASID 1, ADDR 0x7f00_0000_0000/),
-      expect.stringMatching(/^fault SFS\.2: .* · 20 refs · miss$/),
+      expect.stringMatching(/^fault SFS\.2: .* · 8 refs · miss · paging-structure cache$/),
     ]);
   });
 

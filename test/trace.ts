@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import {
   type Detail,
-  describeCommand,
   hexGrouped,
   runScenario,
   type ScenarioResult,
@@ -109,4 +108,4 @@ function outcome({ outcome, detail }: StepResult): string {
 
 const returned = (value: bigint): string => (value < 0n ? '' : `returned ${value}`);
 
-const commands = ({ issued = [], issuedText }: Detail): readonly string[] => issuedText ?? issued.map(describeCommand);
+const commands = ({ issuedText = [] }: Detail): readonly string[] => issuedText;

@@ -35,8 +35,8 @@ export class VtdMachine {
   readonly unit: VtdUnit;
   time = 0;
 
-  constructor(caps: Record<string, number> = {}) {
-    this.unit = new VtdUnit(this.mem, makeCaps(caps));
+  constructor(caps: Record<string, number> = {}, haw = 52) {
+    this.unit = new VtdUnit(this.mem, makeCaps(caps, haw));
     for (let level = 0n; level < 3n; level++)
       this.mem.write64(SS + level * 0x1000n, (SS + (level + 1n) * 0x1000n) | 3n);
     for (let page = 0n; page < 64n; page++) this.ss(page, (HOST + page * 0x1000n) | 3n);

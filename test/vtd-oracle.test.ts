@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PhysMem } from '../engine/memory/phys-mem.ts';
-import { Access, makeCaps, Request, VtdUnit } from '../engine/models/vtd/index.ts';
+import { Access, Kind, makeCaps, Request, VtdUnit } from '../engine/models/vtd/index.ts';
 import { type SlowAnswer, type SlowCaps, type SlowRequest, slowWalk } from './oracle/slow-vtd.ts';
 import { cases } from './property.ts';
 
@@ -56,30 +56,66 @@ const pasidEntry = fc.record({
   flip: often<readonly bigint[]>(fc.constant([0n, 0n, 0n]), fc.tuple(oneBit, oneBit, oneBit)),
 });
 
-const machine = fc.record({
-  first: fc.array(tablePage(firstEntry), { minLength: POOL, maxLength: POOL }),
-  second: fc.array(tablePage(secondEntry), { minLength: POOL, maxLength: POOL }),
-  /** Rights of the straight second stage, page by page. */
-  rights: fc.array(often(fc.constant(7n), fc.constantFrom(5n, 6n, 3n, 0n), 8), { minLength: POOL, maxLength: POOL }),
-  pasid: pasidEntry,
-  context: often(fc.constant(0n), oneBit),
-  haw: fc.constantFrom(52, 46, 39),
-  mgaw: fc.constantFrom(48, 57, 39),
+/** A capability that is usually there. */
+const present = often(fc.constant(true), fc.constant(false), 30);
+const capabilities = fc.record({
+  dt: often(fc.constant(true), fc.constant(false), 3),
   sc: fc.boolean(),
-  dt: fc.boolean(),
-  ss: fc.constantFrom(0, 1, 3),
-  fs1g: fc.boolean(),
-  requests: fc.array(
-    fc.record({
-      address,
-      want: fc.constantFrom<SlowRequest['want']>('read', 'write', 'execute'),
-      privileged: fc.boolean(),
-      withPasid: often(fc.constant(true), fc.constant(false), 4),
-    }),
-    { minLength: 1, maxLength: 4 },
-  ),
+  cm: often(fc.constant(false), fc.constant(true), 10),
+  domainBits: fc.constantFrom(16, 16, 16, 8),
+  smts: often(fc.constant(true), fc.constant(false), 40),
+  adms: present,
+  pt: present,
+  fsts: present,
+  ssts: present,
+  nest: present,
+  pasid: present,
+  prs: present,
+  rps: present,
+  rprivs: present,
+  srs: present,
+  ers: present,
+  eafs: present,
+  ssads: present,
+  smpwcs: present,
 });
-type Machine = typeof machine extends fc.Arbitrary<infer T> ? T : never;
+/** Translation types that a legacy context entry can have, the reserved one rarely. */
+const legacy = fc.record({
+  type: often(fc.constantFrom(0n, 0n, 0n, 0n, 1n, 2n), fc.constant(3n)),
+  root: often(fc.constant(0n), fc.oneof(fc.constant(1n), oneBit)),
+  rootHigh: often(fc.constant(0n), oneBit),
+});
+
+/** @param mode TTM of RTADDR */
+const machineIn = (mode: fc.Arbitrary<bigint>) =>
+  fc.record({
+    mode,
+    legacy,
+    caps: capabilities,
+    did: often(fc.constant(1n), fc.constantFrom(0n, 0x1ffn), 16),
+    rid: often(fc.constant(3n), fc.constant(0n), 4),
+    first: fc.array(tablePage(firstEntry), { minLength: POOL, maxLength: POOL }),
+    second: fc.array(tablePage(secondEntry), { minLength: POOL, maxLength: POOL }),
+    /** Rights of the straight second stage, page by page. */
+    rights: fc.array(often(fc.constant(7n), fc.constantFrom(5n, 6n, 3n, 0n), 8), { minLength: POOL, maxLength: POOL }),
+    pasid: pasidEntry,
+    context: often(fc.constant(0n), oneBit),
+    haw: fc.constantFrom(52, 46, 39),
+    mgaw: fc.constantFrom(48, 57, 39),
+    ss: fc.constantFrom(0, 1, 3),
+    fs1g: fc.boolean(),
+    requests: fc.array(
+      fc.record({
+        address,
+        want: fc.constantFrom<SlowRequest['want']>('read', 'write', 'execute'),
+        privileged: fc.boolean(),
+        withPasid: often(fc.constant(true), fc.constant(false), 4),
+        ats: often(fc.constant(false), fc.constant(true), 6),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+  });
+type Machine = ReturnType<typeof machineIn> extends fc.Arbitrary<infer T> ? T : never;
 
 const ACCESS = { read: Access.Read, write: Access.Write, execute: Access.Exec } as const;
 
@@ -103,25 +139,46 @@ function build(m: Machine) {
   // Even roots take the straight second stage at the level their width needs, so that most walks get past it.
   const root2 =
     pasid.root2 % 2 === 0 ? straight + (4n - (pasid.aw + 1n)) * 0x1000n : POOL_AT + BigInt(pasid.root2) * 0x1000n;
+  if (m.mode === 0n) return legacyTables(m, root2, set, memory);
   const root1 = pasid.kind === 3n ? BigInt(pasid.root1) * 0x1000n : GUEST_AT + BigInt(pasid.root1) * 0x1000n;
   set(ROOT + 8n, (ROOT + 0x1000n) | 1n);
-  set(ROOT + 0x1000n + (SID & 0x7fn) * 32n, ((ROOT + 0x2000n) | 0x9n) ^ m.context);
-  set(ROOT + 0x1000n + (SID & 0x7fn) * 32n + 8n, 3n);
+  set(ROOT + 0x1000n + (SID & 0x7fn) * 32n, ((ROOT + 0x2000n) | (m.caps.dt ? 0xdn : 0x9n)) ^ m.context);
+  set(ROOT + 0x1000n + (SID & 0x7fn) * 32n + 8n, m.rid);
   set(ROOT + 0x2000n, (ROOT + 0x3000n) | 1n);
-  const at = ROOT + 0x3000n + 3n * 64n;
   const [f0, f1, f2] = pasid.flip;
-  set(at, (1n | (pasid.aw << 2n) | (pasid.kind << 6n) | pasid.low | root2) ^ f0!);
-  set(at + 8n, 1n ^ f1!);
-  set(at + 16n, (root1 | pasid.flags | (pasid.mode << 2n)) ^ f2!);
+  for (const at of [ROOT + 0x3000n, ROOT + 0x3000n + 3n * 64n]) {
+    set(at, (1n | (pasid.aw << 2n) | (pasid.kind << 6n) | pasid.low | root2) ^ f0!);
+    set(at + 8n, m.did ^ f1!);
+    set(at + 16n, (root1 | pasid.flags | (pasid.mode << 2n)) ^ f2!);
+  }
   return memory;
 }
+
+function legacyTables(
+  m: Machine,
+  root2: bigint,
+  set: (at: bigint, value: bigint) => void,
+  memory: Map<bigint, bigint>,
+): Map<bigint, bigint> {
+  set(ROOT, ((ROOT + 0x1000n) | 1n) ^ m.legacy.root);
+  set(ROOT + 8n, m.legacy.rootHigh);
+  const at = ROOT + 0x1000n + SID * 16n;
+  const [flipped] = m.pasid.flip;
+  set(at, (root2 | (m.legacy.type << 2n) | 1n) ^ m.context);
+  set(at + 8n, (m.pasid.aw | (m.did << 8n) | 0x28n) ^ flipped!);
+  return memory;
+}
+
+const rtaddrOf = (m: Machine): bigint => ROOT | (m.mode << 10n);
 
 function enginesView(memory: ReadonlyMap<bigint, bigint>, m: Machine): VtdUnit {
   const mem = new PhysMem();
   for (const [at, value] of memory) mem.write64(at, value);
-  const fields = { MGAW: m.mgaw - 1, SC: m.sc ? 1 : 0, DT: m.dt ? 1 : 0, SSLPS: m.ss, FS1GP: m.fs1g ? 1 : 0 };
-  const unit = new VtdUnit(mem, makeCaps(fields, m.haw));
-  unit.rtaddr = ROOT | 0x400n;
+  const { domainBits, ...flags } = m.caps;
+  const named = Object.entries(flags).map(([name, on]) => [name.toUpperCase(), on ? 1 : 0]);
+  const sizes = { MGAW: m.mgaw - 1, SSLPS: m.ss, FS1GP: m.fs1g ? 1 : 0, ND: (domainBits - 4) / 2 };
+  const unit = new VtdUnit(mem, makeCaps({ ...Object.fromEntries(named), ...sizes }, m.haw));
+  unit.rtaddr = rtaddrOf(m);
   return unit;
 }
 
@@ -133,54 +190,17 @@ const slowCaps = (m: Machine): SlowCaps => ({
   ss1g: (m.ss & 2) !== 0,
   fs1g: m.fs1g,
   fs5lp: true,
-  sc: m.sc,
-  dt: m.dt,
+  ...m.caps,
 });
 
 /** How often each outcome was seen, so that a generator that only makes faults cannot pass for a test. */
 const seen = new Map<string, number>();
+const usual = (names: readonly string[]): string[] => names.filter((name) => (seen.get(name) ?? 0) > 3);
 
 test('the engine and the slow walk agree on random tables', () => {
-  const property = fc.property(machine, (m) => {
-    let memory = build(m);
-    const unit = enginesView(memory, m);
-    for (const { address: raw, want, privileged, withPasid } of m.requests) {
-      const asked = raw & ((1n << 64n) - 1n);
-      if (!withPasid && asked >> 20n === 0xfeen) continue;
-      const slow = slowWalk(memory, ROOT | 0x400n, slowCaps(m), {
-        sid: SID,
-        pasid: withPasid ? 3n : null,
-        address: asked,
-        want,
-        privileged,
-      });
-      seen.set(slow.fault ?? 'ok', (seen.get(slow.fault ?? 'ok') ?? 0) + 1);
-      const request = new Request({
-        sid: Number(SID),
-        pasid: withPasid ? 3 : -1,
-        address: asked,
-        access: ACCESS[want],
-        privileged,
-      });
-      const peeked = unit.peek(request);
-      expect(comparable(peeked)).toEqual(expected(slow));
-      expect([peeked.refs, peeked.config]).toEqual([slow.reads, slow.configReads]);
-
-      unit.iotlb.clear();
-      const cold = unit.translate(request);
-      expect(comparable(cold)).toEqual(expected(slow));
-      expect([cold.refs, cold.stale]).toEqual([slow.reads, 0]);
-      memory = new Map([...memory, ...slow.updates]);
-      expect([...memory].filter(([at, value]) => unit.mem.read64(at) !== value)).toEqual([]);
-
-      const warm = unit.translate(request);
-      expect([warm.ok, warm.fault, warm.stale]).toEqual([cold.ok, cold.fault, 0]);
-      if (slow.fault === null) expect([warm.refs, warm.hpa]).toEqual([0, slow.hpa]);
-    }
-  });
-  fc.assert(property, cases(3000));
+  fc.assert(fc.property(machineIn(fc.constant(1n)), agree), cases(3000));
   expect(seen.get('ok')).toBeGreaterThan(500);
-  for (const name of [
+  const wanted = [
     'SFS.2',
     'SFS.3',
     'SFS.8',
@@ -194,9 +214,76 @@ test('the engine and the slow walk agree on random tables', () => {
     'SPT.4',
     'SPT.5',
     'SPT.6',
-  ])
-    expect([name, (seen.get(name) ?? 0) > 3]).toEqual([name, true]);
+    'SCT.3',
+    'SCT.5',
+  ];
+  expect(usual(wanted)).toEqual(wanted);
 });
+
+test('the engine and the slow walk agree on random tables of legacy mode, and on modes without tables', () => {
+  const before = seen.get('ok') ?? 0;
+  const mode = often(fc.constant(0n), fc.constantFrom(2n, 3n), 12);
+  fc.assert(fc.property(machineIn(mode), agree), cases(1500));
+  expect((seen.get('ok') ?? 0) - before).toBeGreaterThan(200);
+  const wanted = [
+    'RTA.1',
+    'RTA.2',
+    'RTA.4',
+    'LRT.3',
+    'LCT.2',
+    'LCT.3',
+    'LCT.4',
+    'LCT.5',
+    'LGN.1',
+    'LGN.2',
+    'LGN.3',
+    'LSS.2',
+  ];
+  expect(usual(wanted)).toEqual(wanted);
+});
+
+function agree(m: Machine): void {
+  let memory = build(m);
+  const unit = enginesView(memory, m);
+  for (const { address: raw, want, privileged, ats, ...asks } of m.requests) {
+    // Legacy mode takes none, which is soon seen.
+    const withPasid = m.mode === 0n ? !asks.withPasid : asks.withPasid;
+    const asked = raw & ((1n << 64n) - 1n);
+    if (!withPasid && asked >> 20n === 0xfeen) continue;
+    const slow = slowWalk(memory, rtaddrOf(m), slowCaps(m), {
+      sid: SID,
+      pasid: withPasid ? 3n : null,
+      address: asked,
+      want,
+      privileged,
+      ats,
+    });
+    seen.set(slow.fault ?? 'ok', (seen.get(slow.fault ?? 'ok') ?? 0) + 1);
+    const request = new Request({
+      sid: Number(SID),
+      pasid: withPasid ? 3 : -1,
+      address: asked,
+      access: ACCESS[want],
+      privileged,
+      kind: ats ? Kind.Translation : Kind.Untranslated,
+    });
+    const peeked = unit.peek(request);
+    expect(comparable(peeked)).toEqual(expected(slow));
+    expect([peeked.refs, peeked.config]).toEqual([slow.reads, slow.configReads]);
+
+    unit.iotlb.clear();
+    unit.structures?.clear();
+    const cold = unit.translate(request);
+    expect(comparable(cold)).toEqual(expected(slow));
+    expect([cold.refs, cold.stale, cold.logged]).toEqual([slow.reads, 0, slow.logged]);
+    memory = new Map([...memory, ...slow.updates]);
+    expect([...memory].filter(([at, value]) => unit.mem.read64(at) !== value)).toEqual([]);
+
+    const warm = unit.translate(request);
+    expect([warm.ok, warm.fault, warm.stale]).toEqual([cold.ok, cold.fault, 0]);
+    if (slow.fault === null) expect([warm.refs, warm.hpa]).toEqual([0, slow.hpa]);
+  }
+}
 
 const comparable = (r: {
   ok: boolean;

@@ -8,11 +8,13 @@ export const Context = {
   /** PASIDs at and above this lie beyond the directory. */
   Limit: 7,
   RidPasid: 8,
-  FilledAt: 9,
-  Version: 10,
+  /** Domain id of a legacy-mode entry; -1: the entry has none. */
+  Did: 9,
+  FilledAt: 10,
+  Version: 11,
 } as const;
 export const CONTEXT_FIRST = Context.Flags;
-export const CONTEXT_LAST = Context.RidPasid;
+export const CONTEXT_LAST = Context.Did;
 
 /** Value words of a PASID line. */
 export const PasidEntry = {
@@ -57,30 +59,53 @@ export class ContextCache {
     return this.table.find(sid, 0, 0, 0);
   }
 
-  fill(sid: number): number {
+  fill(sid: number, did = -1): number {
     this.changes++;
     const found = this.find(sid);
-    return found >= 0 ? found : this.table.append(sid, 0, 0, 0);
+    const at = found >= 0 ? found : this.table.append(sid, 0, 0, 0);
+    this.lines[at + Context.Did] = did;
+    return at;
   }
 
-  /** Device-selective: all functions equal outside the masked bits of the source id. */
-  removeDevice(sid: number, ignoredBits: number): number {
+  /** Domain-selective. */
+  removeDomain(did: number): number {
     this.changes++;
     const before = this.size;
-    for (const at of this.table.offsets())
-      if (((this.table.key0(at) ^ sid) & ~ignoredBits & 0xffff) === 0) this.table.kill(at);
+    for (const at of this.table.offsets()) if (this.#mayBelongTo(at, did)) this.table.kill(at);
     return before - this.size;
   }
 
-  list(): { readonly sid: number; readonly filledAt: number }[] {
+  /** Device-selective within a domain: all functions equal outside the masked bits of the source id. */
+  removeDevice(sid: number, ignoredBits: number, did: number): number {
+    this.changes++;
+    const before = this.size;
+    for (const at of this.table.offsets()) {
+      const named = ((this.table.key0(at) ^ sid) & ~ignoredBits & 0xffff) === 0;
+      if (named && this.#mayBelongTo(at, did)) this.table.kill(at);
+    }
+    return before - this.size;
+  }
+
+  /** An entry without a domain id belongs to every domain, because nothing says that it is not meant. */
+  #mayBelongTo(at: number, did: number): boolean {
+    const own = this.lines[at + Context.Did]!;
+    return own === did || own < 0;
+  }
+
+  list(): { readonly sid: number; readonly did: number; readonly filledAt: number }[] {
     return Array.from(this.table.offsets(), (at) => ({
       sid: this.table.key0(at),
+      did: this.lines[at + Context.Did]!,
       filledAt: this.lines[at + Context.FilledAt]!,
     }));
   }
 }
 
-/** Decoded PASID entries, tagged by source id and PASID; the domain id takes part in invalidation only. */
+/**
+ * Decoded PASID entries, tagged by source id and PASID; the domain id takes part in invalidation only. Under PASID -1 are
+ * legacy context entries as the walk wants to see them: copies of context lines that live and die with those, and no
+ * command of this cache concerns them.
+ */
 export class PasidCache {
   readonly table = new LineTable();
   /** Rises whenever a line comes, goes or changes its rights, so that copies of a line know when they are out of date. */
@@ -96,7 +121,17 @@ export class PasidCache {
 
   clear(): number {
     this.changes++;
-    return this.table.clear();
+    const removed = this.list().length;
+    this.table.clear();
+    return removed;
+  }
+
+  /** Takes one line out, whatever its domain. */
+  forget(sid: number, pasid: number): void {
+    const at = this.find(sid, pasid);
+    if (at < 0) return;
+    this.changes++;
+    this.table.kill(at);
   }
 
   find(sid: number, pasid: number): number {
@@ -114,7 +149,8 @@ export class PasidCache {
   removeDomain(did: number): number {
     const before = this.size;
     this.changes++;
-    for (const at of this.table.offsets()) if (this.lines[at + PasidEntry.Did] === did) this.table.kill(at);
+    for (const at of this.table.offsets())
+      if (this.#mayBelongTo(at, did) && this.lines[at + 1]! >= 0) this.table.kill(at);
     return before - this.size;
   }
 
@@ -123,8 +159,14 @@ export class PasidCache {
     const before = this.size;
     this.changes++;
     for (const at of this.table.offsets())
-      if (this.lines[at + PasidEntry.Did] === did && this.lines[at + 1] === pasid) this.table.kill(at);
+      if (this.#mayBelongTo(at, did) && this.lines[at + 1] === pasid) this.table.kill(at);
     return before - this.size;
+  }
+
+  /** A line that says that there is no sound entry has no domain id; as with contexts, it belongs to every domain. */
+  #mayBelongTo(at: number, did: number): boolean {
+    const own = this.lines[at + PasidEntry.Did]!;
+    return own === did || own < 0;
   }
 
   list(): { readonly sid: number; readonly pasid: number; readonly did: number; readonly filledAt: number }[] {
@@ -133,6 +175,6 @@ export class PasidCache {
       pasid: this.lines[at + 1]!,
       did: this.lines[at + PasidEntry.Did]!,
       filledAt: this.lines[at + PasidEntry.FilledAt]!,
-    }));
+    })).filter(({ pasid }) => pasid >= 0);
   }
 }

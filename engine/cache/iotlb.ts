@@ -16,6 +16,11 @@ export const Tlb = {
   Origin: 11,
   /** log2 of the page size. */
   Lg2: 12,
+  /** Time from which on an edit can have made it out of date: before `FilledAt` where what it was filled from was. */
+  Since: 13,
+  /** Who filled it: no part of the tag. */
+  Sid: 14,
+  Pasid: 15,
 } as const;
 
 export const READ = 1;
@@ -23,6 +28,8 @@ export const WRITE = 2;
 export const EXEC = 4;
 /** A write through this line needs no dirty bit set first. */
 export const DIRTY = 8;
+/** The line says that the page faults (caching mode), by the code in `HpaLo`; it grants nothing. */
+export const FAULTS = 16;
 export const RIGHTS = READ | WRITE | EXEC;
 
 /** How a line is found: VT-d 6.2.4's tag. Kinds 1 to 4 are VT-d's translation types; other models number their own. */
@@ -48,6 +55,10 @@ export interface TlbLine extends TlbTag {
 /** First-stage, second-stage, nested and pass-through lines, as PGTT counts them. */
 const SECOND_STAGE = 2;
 const PASS_THROUGH = 4;
+/** Key bits of lines that a first stage took part in: first-stage-only and nested, without and with privilege. */
+const FIRST_STAGE_KINDS = [1 << 16, 3 << 16, (1 << 16) | (1 << 20), (3 << 16) | (1 << 20)];
+/** What it costs to look one page up, in lines gone through. */
+const PROBES = 8;
 
 export class Iotlb {
   readonly table = new LineTable();
@@ -83,10 +94,11 @@ export class Iotlb {
     const code = sizeCode(lg2);
     const key = did | (kind << 16) | (privileged << 20) | (code << 21);
     const base = pageBase(lo, code);
-    const found = this.table.find(key, pasid, hi, base);
-    if (found >= 0) return found;
-    this.#counts[code]!++;
-    return this.table.append(key, pasid, hi, base);
+    const { table } = this;
+    const before = table.size;
+    const at = table.findOrAppend(key, pasid, hi, base);
+    if (table.size !== before) this.#counts[code]!++;
+    return at;
   }
 
   /** Fills a line from readable values, for tests and for scenarios that set a cache up. */
@@ -115,38 +127,51 @@ export class Iotlb {
 
   /** Domain-selective: everything of a domain. */
   removeDomain(did: number): number {
-    const before = this.size;
-    for (const at of this.table.offsets()) if ((this.table.key0(at) & 0xffff) === did) this.kill(at);
-    return before - this.size;
+    const { table } = this;
+    const before = table.size;
+    if (before === 0) return 0;
+    for (let at = table.next(-1); at >= 0; at = table.next(at)) if ((table.key0(at) & 0xffff) === did) this.kill(at);
+    return before - table.size;
   }
 
   /** Second-stage page request: overlapping second-stage lines, and all lines of the domain that a first stage took part in. */
   removeDomainPages(did: number, firstPage: number, lastPage: number): number {
-    const before = this.size;
-    for (const at of this.table.offsets()) {
-      const key = this.table.key0(at);
+    const { table } = this;
+    const before = table.size;
+    if (before === 0) return 0;
+    for (let at = table.next(-1); at >= 0; at = table.next(at)) {
+      const key = table.key0(at);
       const kind = (key >> 16) & 15;
       if ((key & 0xffff) !== did || kind === PASS_THROUGH) continue;
       if (kind !== SECOND_STAGE || this.#overlaps(at, firstPage, lastPage)) this.kill(at);
     }
-    return before - this.size;
+    return before - table.size;
   }
 
   /** PASID-selective: all but second-stage lines, which carry no PASID. */
   removePasid(did: number, pasid: number): number {
-    const before = this.size;
-    for (const at of this.table.offsets()) if (this.#ofPasid(at, did, pasid)) this.kill(at);
-    return before - this.size;
+    const { table } = this;
+    const before = table.size;
+    if (before === 0) return 0;
+    for (let at = table.nextOf(did, pasid, -1); at >= 0; at = table.nextOf(did, pasid, at))
+      if (((table.key0(at) >> 16) & 15) !== SECOND_STAGE) this.kill(at);
+    return before - table.size;
   }
 
   /** Page-selective within a PASID: overlapping lines that a first stage took part in. */
   removePasidPages(did: number, pasid: number, firstPage: number, lastPage: number): number {
-    const before = this.size;
-    for (const at of this.table.offsets()) {
-      if (((this.table.key0(at) >> 16) & 15) === PASS_THROUGH) continue;
-      if (this.#ofPasid(at, did, pasid) && this.#overlaps(at, firstPage, lastPage)) this.kill(at);
-    }
-    return before - this.size;
+    const { table } = this;
+    const before = table.size;
+    if (before === 0) return 0;
+    // A few pages are looked up one by one, many are found by going through the table.
+    if ((lastPage - firstPage) * PROBES < before) this.#probePages(did, pasid, firstPage, lastPage);
+    else
+      for (let at = table.nextOf(did, pasid, -1); at >= 0; at = table.nextOf(did, pasid, at)) {
+        const kind = (table.key0(at) >> 16) & 15;
+        if (kind === SECOND_STAGE || kind === PASS_THROUGH) continue;
+        if (this.#overlaps(at, firstPage, lastPage)) this.kill(at);
+      }
+    return before - table.size;
   }
 
   list(): TlbLine[] {
@@ -169,9 +194,20 @@ export class Iotlb {
     });
   }
 
-  #ofPasid(at: number, did: number, pasid: number): boolean {
-    const key = this.table.key0(at);
-    return (key & 0xffff) === did && ((key >> 16) & 15) !== SECOND_STAGE && this.lines[at + 1] === pasid;
+  /** Lines of every size, privilege and first-stage kind that hold one of a few pages. */
+  #probePages(did: number, pasid: number, firstPage: number, lastPage: number): void {
+    for (let page = firstPage; page <= lastPage; page++) {
+      const hi = Math.floor(page / 0x10_0000) | 0;
+      const lo = (page % 0x10_0000) << 12;
+      for (let code = 0; code < SIZES_LG2.length; code++) {
+        if (this.#counts[code] === 0) continue;
+        for (const kind of FIRST_STAGE_KINDS) {
+          const key = did | kind | (code << 21);
+          const at = this.table.find(key, pasid, hi, pageBase(lo, code));
+          if (at >= 0) this.kill(at);
+        }
+      }
+    }
   }
 
   #overlaps(at: number, firstPage: number, lastPage: number): boolean {

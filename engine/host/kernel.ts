@@ -66,6 +66,11 @@ export interface Kernel {
    * @returns kernel log lines
    */
   pageRequest(device: string, request: DevicePageRequest): readonly string[];
+  /**
+   * The hardware has reported a fault: its handler takes the record from the queue.
+   * @param words the record, 64 bits each. @returns kernel log lines
+   */
+  faultRecord(words: readonly bigint[]): readonly string[];
   /** Answers a page request. @param argument the address of the response in user memory */
   respond(argument: bigint, fail: FailPoints): CallResult | Problem;
   /** Whether the device has a page table bound to the PASID; without a PASID, whether it is attached. */
@@ -77,6 +82,8 @@ export interface Kernel {
   mockWords(what: 'devcache', device: string): readonly number[] | Problem;
   /** The page table whose guest-owned stage translates a device's requests, where user space can invalidate it by an id. */
   nestedTableOf(device: string, pasid: number | undefined): bigint | undefined;
+  /** The id that a guest has for a device, where the kernel knows it. */
+  virtualIdOf(device: string): bigint | undefined;
   /** What the file descriptor knows by name: `dev0.id`, `ioas.id`; undefined for anything else. */
   member(object: string, path: readonly string[]): bigint | undefined;
   /** Commands queued to the hardware since the last time this was asked, without the waits that follow them. */
@@ -143,6 +150,9 @@ export abstract class KernelBase implements Kernel {
   pageRequest(_device: string, _request: DevicePageRequest): readonly string[] {
     return [];
   }
+  faultRecord(_words: readonly bigint[]): readonly string[] {
+    return [];
+  }
   respond(_argument: bigint, _fail: FailPoints): CallResult | Problem {
     return this.lacks('a page response');
   }
@@ -156,6 +166,9 @@ export abstract class KernelBase implements Kernel {
     return this.lacks('the words of the mock: they need "iommu selftest"');
   }
   nestedTableOf(_device: string, _pasid: number | undefined): bigint | undefined {
+    return undefined;
+  }
+  virtualIdOf(_device: string): bigint | undefined {
     return undefined;
   }
   member(_object: string, _path: readonly string[]): bigint | undefined {

@@ -1,3 +1,4 @@
+import type { HardwareConfig } from '../models/model.ts';
 import { DEFAULT_IDS } from '../models/smmuv3/ids.ts';
 import { DEFAULT_CAP_FIELDS, DEFAULT_HAW, encodeCaps } from '../models/vtd/caps.ts';
 
@@ -36,19 +37,16 @@ export interface ProcessConfig {
 export type ModelId = 'vtd' | 'smmuv3' | 'selftest';
 
 /** The hardware and setup a scenario starts from, as plain numbers. */
-export interface MachineConfig {
+export interface MachineConfig extends HardwareConfig {
   readonly containerType: number;
   readonly model: ModelId;
-  /** VT-d's capability registers; meaningless for another model. */
-  readonly cap: bigint;
-  readonly ecap: bigint;
-  /** SMMUv3's IDR0 to IDR5, IIDR and AIDR by name; empty for another model. */
-  readonly idr: Readonly<Record<string, number>>;
-  /** Host address width in bits. */
-  readonly haw: number;
   readonly devices: readonly DeviceConfig[];
   readonly ram: readonly RamConfig[];
   readonly processes: readonly ProcessConfig[];
+  /** There is no kernel: the scenario programs the hardware. */
+  readonly bare: boolean;
+  /** What registers hold when the scenario begins, by name, in the order of their writes; bare hardware only. */
+  readonly registers: Readonly<Record<string, bigint>>;
   /** An iommufd that begins with no IOAS and no device bound. */
   readonly iommufdEmpty: boolean;
 }
@@ -62,23 +60,34 @@ export const DEFAULT_MACHINE: MachineConfig = Object.freeze({
   ...encodeCaps({ ...DEFAULT_CAP_FIELDS } as Record<string, number>),
   idr: Object.freeze({}),
   haw: DEFAULT_HAW,
+  psc: true,
   devices: Object.freeze([defaultDevice(0)]),
   ram: Object.freeze([{ gpa: 0n, hpa: 0x1_0000_0000n, size: 0x8000_0000n, page: 0x1000n }]),
   processes: Object.freeze([]),
+  bare: false,
+  registers: Object.freeze({}),
   iommufdEmpty: false,
 } satisfies MachineConfig);
 
 const DEFAULTS = new Map<string, MachineConfig>([['vtd', DEFAULT_MACHINE]]);
 
-/** The default machine of a model: the same object each time, so that what is made from it can be kept. */
-export function defaultMachine(model: string): MachineConfig {
-  const known = DEFAULTS.get(model);
+/**
+ * The default machine of a model: the same object each time, so that what is made from it can be kept.
+ * @param bare without a kernel, and so with nothing mapped
+ */
+export function defaultMachine(model: string, bare = false): MachineConfig {
+  const key = bare ? `bare ${model}` : model;
+  const known = DEFAULTS.get(key);
   if (known) return known;
   const idr = model === 'smmuv3' ? DEFAULT_IDS : DEFAULT_MACHINE.idr;
-  const config: MachineConfig = Object.freeze({ ...DEFAULT_MACHINE, model: model as ModelId, idr });
-  DEFAULTS.set(model, config);
+  const config: MachineConfig = Object.freeze({ ...DEFAULT_MACHINE, model: model as ModelId, idr, bare });
+  DEFAULTS.set(key, config);
   return config;
 }
+
+/** The default machine of a generation. */
+export const machineOf = ({ id, model }: { readonly id: string; readonly model: string }): MachineConfig =>
+  defaultMachine(model, id === 'bare');
 
 /** The Nth device where a machine does not say more: the next function, in a group of its own. */
 export function defaultDevice(n: number, name = `dev${n}`): DeviceConfig {

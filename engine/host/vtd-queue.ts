@@ -1,5 +1,5 @@
 import { descriptorByName, deviceRange, encodeDescriptor, WHOLE_DEVICE_RANGE } from '../models/vtd/descriptors.ts';
-import type { VtdUnit } from '../models/vtd/translate.ts';
+import type { VtdUnit } from '../models/vtd/unit.ts';
 
 /** Order of a device-TLB range that means everything: `MAX_AGAW_PFN_WIDTH`. */
 export const WHOLE_ORDER = 52;
@@ -32,6 +32,7 @@ export class InvalidationQueue {
 
   constructor(unit: VtdUnit) {
     this.#unit = unit;
+    unit.queue.repaired = true;
   }
 
   /** Descriptors queued since the last time, without the waits that follow them. */

@@ -1,5 +1,5 @@
 import type { PhysMem } from '../memory/phys-mem.ts';
-import { decode, encode, type FieldValues } from '../models/vtd/bit-layout.ts';
+import { decode, encode, type FieldValues } from '../models/bit-layout.ts';
 import { CONTEXT_ENTRY, PASID_DIRECTORY_ENTRY, ROOT_ENTRY, RTADDR } from '../models/vtd/structures.ts';
 
 const PASID_ENTRY_BYTES = 64n;

@@ -92,12 +92,20 @@ export class PhysMem {
   }
 
   write(hpa: bigint, bytes: Uint8Array): void {
-    for (let i = 0; i < bytes.length; i++) {
-      const address = hpa + BigInt(i);
-      const at = this.wordForWrite(hi32(address), lo32(address));
-      const shift = Number(address & 3n) * 8;
-      this.words[at] = (this.words[at]! & ~(0xff << shift)) | (bytes[i]! << shift);
-      this.#edited(at & ~1);
+    for (let done = 0; done < bytes.length; ) {
+      const at = hpa + BigInt(done);
+      const lo = lo32(at);
+      const first = lo & 0xfff;
+      const n = Math.min(bytes.length - done, 0x1000 - first);
+      const page = this.wordForWrite(hi32(at), lo & ~0xfff);
+      for (let i = 0; i < n; i++) {
+        const byte = first + i;
+        const shift = (byte & 3) * 8;
+        const word = page + (byte >> 2);
+        this.words[word] = (this.words[word]! & ~(0xff << shift)) | (bytes[done + i]! << shift);
+      }
+      for (let word = first >> 3; word <= (first + n - 1) >> 3; word++) this.#edited(page + 2 * word);
+      done += n;
     }
   }
 

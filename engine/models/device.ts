@@ -1,18 +1,19 @@
 import { DIRTY, EXEC, READ, RIGHTS, Tlb, WRITE } from '../cache/iotlb.ts';
-import { Access } from './vtd/tables.ts';
-import type { VtdUnit } from './vtd/translate.ts';
+import { accuse, unproven } from './line-proof.ts';
 import {
+  Access,
   Answer,
   Hit,
   judge,
   Kind,
-  type Request,
+  Request,
   readLine,
   Source,
   Stale,
   Translation,
   writeLine,
-} from './vtd/translation.ts';
+} from './translation.ts';
+import { DROPPED, type Unit } from './unit.ts';
 
 /** A page a device asked for after a translation request came back without permission. */
 export interface PageRequest {
@@ -31,10 +32,13 @@ export class DeviceAccess {
   /** Page requests that wait for an answer, oldest first. */
   readonly pending: PageRequest[] = [];
   /** The answer to the last access; reused. */
-  readonly result = new Translation();
-  readonly #unit: VtdUnit;
+  readonly result: Translation;
+  readonly #unit: Unit;
+  /** What the device sends when its TLB answers: the host address, without PASID. */
+  readonly #translated = new Request({ sid: 0, address: 0n, access: Access.Read, kind: Kind.Translated });
 
-  constructor(unit: VtdUnit) {
+  constructor(unit: Unit) {
+    this.result = new Translation((code) => unit.faultOf(code));
     this.#unit = unit;
   }
 
@@ -70,12 +74,35 @@ export class DeviceAccess {
     r.pasid = request.pasid;
     r.hit = Hit.DeviceTlb;
     r.source = Source.DeviceTlb;
+    if (!this.#isAdmitted(request, r)) return r;
     if (lines[at + Tlb.Version] === unit.mem.version) return r;
     const present = unit.peek(request);
     r.stale = judge(r, present);
     // Missing rights only make the device ask again, so the line may grant less than the walk and still be good.
     if (r.stale === Stale.Fresh && r.lg2 <= present.lg2) lines[at + Tlb.Version] = unit.mem.version;
     return r;
+  }
+
+  /** Asks the unit whether the translated request may pass; false: there is no more to say about the answer. */
+  #isAdmitted(request: Request, r: Translation): boolean {
+    const translated = this.#translated;
+    translated.sid = request.sid;
+    translated.hi = r.hpaHi;
+    translated.lo = r.hpaLo;
+    translated.access = request.access;
+    const admitted = this.#unit.admitTranslated?.(translated);
+    if (!admitted) return true;
+    r.config = admitted.config;
+    r.stale = admitted.stale;
+    if (!admitted.ok) {
+      r.ok = false;
+      r.hit = Hit.None;
+      r.fault = admitted.fault;
+      r.silent = admitted.silent;
+      r.logged = admitted.logged;
+    }
+    if (!admitted.ok || admitted.stale !== Stale.Fresh) accuse(r, admitted.source, admitted.filledAt, admitted.since);
+    return r.ok && r.stale === Stale.Fresh;
   }
 
   #fromUnit(request: Request, pri: boolean): Translation {
@@ -93,13 +120,15 @@ export class DeviceAccess {
     const rights = request.access === Access.Write ? r.grants & RIGHTS : r.grants & RIGHTS & ~WRITE;
     tlb.lines[at + Tlb.Flags] = rights | DIRTY;
     tlb.lines[at + Tlb.FilledAt] = unit.now;
-    const proven = r.stale === Stale.Fresh && r.hit === Hit.None;
-    tlb.lines[at + Tlb.Version] = proven ? unit.mem.version : (unit.mem.version - 1) | 0;
+    const proven = r.stale === Stale.Fresh && (r.hit === Hit.None || r.hit === Hit.Psc);
+    tlb.lines[at + Tlb.Since] = r.stale === Stale.Fresh ? unit.now : r.since || r.filledAt;
+    tlb.lines[at + Tlb.Version] = proven ? unit.mem.version : unproven(unit.mem.version);
     return r;
   }
 
   #ask(request: Request, r: Translation): void {
     const fault = this.#unit.acceptPageRequest(request);
+    if (fault === DROPPED) return;
     if (fault !== 0) {
       r.fault = fault;
       return;

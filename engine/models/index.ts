@@ -4,7 +4,9 @@ import { SMMUV3 } from './smmuv3/index.ts';
 import { VTD } from './vtd/index.ts';
 
 export { DeviceAccess, type PageRequest } from './device.ts';
-export type { Model } from './model.ts';
+export type { CacheLayer, CommandLayout, Hardware, HardwareConfig, Model, RegisterInfo } from './model.ts';
+export { CACHE_LAYERS } from './model.ts';
+export type { CommandOutcome, Culprit, Explanation, HeldLines, Unit, WalkStep } from './unit.ts';
 
 /** The list of models; a new one is a folder and a line here. */
 export const MODELS: readonly Model[] = [VTD, SMMUV3, SELFTEST];

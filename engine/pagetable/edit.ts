@@ -1,11 +1,11 @@
 import { hex, sizeText } from '../base/text.ts';
 import type { PhysMem } from '../memory/phys-mem.ts';
-import { entryAddress, entryKind, levelSpan, relevel } from './describe.ts';
+import { addressBits, entryAddress, entryKind, leafSizes, levelSpan, relevel } from './describe.ts';
 import { bulkTables } from './fill.ts';
 import type { Format, Right } from './format.ts';
-import { type TableMemory, Tables, unaligned } from './tables.ts';
+import { type Allocate, type TableMemory, Tables, unaligned } from './tables.ts';
 
-export type { TableMemory } from './tables.ts';
+export type { Allocate, TableMemory } from './tables.ts';
 
 /** What a mapping grants. Where a format has no bit for a right, the right is ignored. */
 export interface Rights {
@@ -22,10 +22,10 @@ export interface Mapping extends Rights {
   readonly ia: bigint;
   readonly oa: bigint;
   readonly size: bigint;
-  /** Leaf size: 4 KiB, 2 MiB or 1 GiB, as far as the format has such leaves. */
+  /** Leaf size, one of `leafSizes`. */
   readonly page: bigint;
   readonly global?: boolean;
-  /** Attribute bits or-ed into the leaves, placed as in a level-0 leaf (`FormatData.attributes`). */
+  /** What attributes change in the leaves, placed as in a level-0 leaf: `FormatData.attributes`, or-ed. */
   readonly set?: bigint;
 }
 
@@ -73,8 +73,8 @@ export class PageTable {
   readonly root: bigint;
   readonly #tables: Tables;
 
-  /** `allocate` gives the address of a page for a table, or undefined where none is left; it is zeroed here. */
-  constructor(format: Format, memory: TableMemory, root: bigint, allocate: () => bigint | undefined) {
+  /** The root, `rootSize` bytes, is there already; every other table comes from `allocate` and is zeroed here. */
+  constructor(format: Format, memory: TableMemory, root: bigint, allocate: Allocate) {
     this.format = format;
     this.root = root;
     this.#tables = new Tables(format, memory, allocate);
@@ -85,9 +85,8 @@ export class PageTable {
     const { format } = this;
     const level = this.#levelOf(page);
     if (level === undefined || ((format.leafLevels >>> level) & 1) === 0)
-      return `${format.name} has no leaves of ${sizeText(page)}`;
-    const beyond = format.data.addressMask + levelSpan(format, 0);
-    if (oa < 0n || beyond < oa + size) return `output address ${hex(oa)} is wider than the address field`;
+      return `${format.name} has no leaves of ${sizeText(page)}, only of ${leafSizes(format).map(sizeText).join(', ')}`;
+    if (oa < 0n || outputEnd(format) < oa + size) return `output address ${hex(oa)} is wider than the address field`;
     if (BigInt(VISIT_LIMIT) < size / page) return TOO_MUCH;
     return (
       this.#tables.misfit(ia, size, page) ?? (oa % page === 0n ? undefined : unaligned('output address', oa, page))
@@ -107,13 +106,22 @@ export class PageTable {
     const { ia, oa, size, page } = mapping;
     const level = this.#levelOf(page)!;
 
-    const { newLeaf, attributes } = format.data;
+    const { newLeaf, attributes, defaultLeaf, foldedMask, foldedFrom } = format.data;
     const asked = (mapping.set ?? 0n) | (mapping.global ? (attributes.global ?? 0n) : 0n);
     // The attributes are placed as in a page, whose level is 0; a large leaf may keep them elsewhere.
-    const leaf = relevel(format, 0, level, this.#withRights(newLeaf[0]!, mapping)) | relevel(format, 0, level, asked);
-    const first = this.#tables.decoded(ia);
+    const leaf =
+      relevel(format, 0, level, this.#withRights(newLeaf[0]!, mapping)) |
+      relevel(format, 0, level, defaultLeaf ^ asked);
     const job = newJob(leaf & format.data.rights.execute.granted, (same) => same, level);
-    return done(job, this.#fill(this.root, format.levels - 1, first, first + size - 1n, oa | leaf, job));
+    // Entries of one run rise by the page size, which only holds as far as the top address bits stay the same.
+    const run = foldedMask === 0 ? size + oa : 1n << BigInt(foldedFrom);
+    for (let at = oa; at < oa + size; at = at - (at % run) + run) {
+      const first = this.#tables.decoded(ia) + at - oa;
+      const last = first + min(oa + size, at - (at % run) + run) - at - 1n;
+      const failed = this.#fill(this.root, format.levels - 1, first, last, addressBits(format, at)! | leaf, job);
+      if (failed !== undefined) return problem(failed);
+    }
+    return { ok: true, changed: job.changed };
   }
 
   /** Clears the leaves of a range, multiples of the smallest page; large leaves that it cuts are split. Tables stay. */
@@ -156,7 +164,8 @@ export class PageTable {
   *#leavesOf(table: bigint, level: number, base: bigint, job: Job): Generator<Leaf> {
     const { format } = this;
     const span = levelSpan(format, level);
-    for (let index = 0n; index <= format.indexMask && job.visits++ < VISIT_LIMIT; index++) {
+    const lastIndex = level === format.levels - 1 ? format.topIndexMask : format.indexMask;
+    for (let index = 0n; index <= lastIndex && job.visits++ < VISIT_LIMIT; index++) {
       const entry = this.#tables.memory.read64(table + index * 8n);
       const kind = entryKind(format, level, entry);
       const at = base + index * span;
@@ -231,7 +240,7 @@ export interface FillRange {
   readonly gpa: bigint;
   readonly hpa: bigint;
   readonly size: bigint;
-  /** Leaf size: 4 KiB, 2 MiB or 1 GiB. */
+  /** Leaf size, one of `leafSizes`. */
   readonly page: bigint;
   readonly read: boolean;
   readonly write: boolean;
@@ -242,7 +251,7 @@ export function fillSecondStage(
   mem: PhysMem,
   format: Format,
   root: bigint,
-  allocate: () => bigint | undefined,
+  allocate: Allocate,
   ranges: readonly FillRange[],
 ): EditResult {
   const tables = new PageTable(format, bulkTables(mem), root, allocate);
@@ -263,6 +272,12 @@ const newJob = (grants = 0n, change: Job['change'] = (leaf) => leaf, leafLevel =
   changed: 0,
   visits: 0,
 });
+/** The first address that the format has no place for. */
+const outputEnd = ({ data }: Format): bigint => {
+  const folded = BigInt(data.foldedMask);
+  const top = data.foldedMask === 0 ? 0n : folded / (folded & -folded);
+  return (top << BigInt(data.foldedFrom)) + data.addressMask + (1n << BigInt(data.granuleLg2));
+};
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const problem = (text: string): EditResult => ({ ok: false, problem: text });
 const done = ({ changed }: Job, failed: string | undefined): EditResult =>

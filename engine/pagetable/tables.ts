@@ -1,25 +1,31 @@
 import { U64_MASK } from '../base/addr.ts';
 import { hex } from '../base/text.ts';
-import { entryAddress, entryKind, levelSpan, relevel } from './describe.ts';
+import { addressBits, entryAddress, entryKind, levelSpan, relevel } from './describe.ts';
 import type { Format } from './format.ts';
 
 /** Where tables are written: host memory, or guest memory through whatever maps it. Addresses are 8-byte aligned. */
 export interface TableMemory {
   read64(address: bigint): bigint;
   write64(address: bigint, value: bigint): void;
-  /** Zeroes a whole table; without it the words that are not 0 are written one by one. */
+  /** Zeroes a whole table of any size; without it the words that are not 0 are written one by one. */
   clear?(table: bigint, entries: number): void;
   /** Writes `count` entries of one table from `address`, each `step` above the one before; without it `write64` does. */
   writeRun?(address: bigint, first: bigint, step: bigint, count: number): void;
 }
 
+/**
+ * Gives the address of so many bytes for a table, 4 KiB unless the granule is larger, aligned to their number; undefined
+ * where none are left. Their content is of no concern.
+ */
+export type Allocate = (bytes: bigint) => bigint | undefined;
+
 /** Single steps on the tables of one format, for the editor. A string result is a problem, for the user. */
 export class Tables {
   readonly format: Format;
   readonly memory: TableMemory;
-  readonly #allocate: () => bigint | undefined;
+  readonly #allocate: Allocate;
 
-  constructor(format: Format, memory: TableMemory, allocate: () => bigint | undefined) {
+  constructor(format: Format, memory: TableMemory, allocate: Allocate) {
     this.format = format;
     this.memory = memory;
     this.#allocate = allocate;
@@ -27,8 +33,9 @@ export class Tables {
 
   /** Address of the entry for `ia` in a table of this level. */
   slot(table: bigint, level: number, ia: bigint): bigint {
-    const { granuleLg2, bitsPerLevel, indexMask } = this.format;
-    return table + ((ia >> BigInt(granuleLg2 + bitsPerLevel * level)) & BigInt(indexMask)) * 8n;
+    const { granuleLg2, bitsPerLevel, indexMask, topIndexMask, levels } = this.format;
+    const mask = level === levels - 1 ? topIndexMask : indexMask;
+    return table + ((ia >> BigInt(granuleLg2 + bitsPerLevel * level)) & BigInt(mask)) * 8n;
   }
 
   /** The table that an entry names, after making or splitting where there is none. Its entry gets the bits `grants` too. */
@@ -77,7 +84,7 @@ export class Tables {
     const step = levelSpan(format, level - 1);
     if (((format.leafLevels >>> (level - 1)) & 1) === 0)
       return `the leaf at ${hex(address)} cannot be split: ${format.name} has no leaves of ${hex(step)} bytes here`;
-    const leaf = relevel(format, level, level - 1, entry) | entryAddress(format, level, entry);
+    const leaf = relevel(format, level, level - 1, entry) | addressBits(format, entryAddress(format, level, entry))!;
     // A right that tables do not grant by themselves must not be lost on the way to the new leaves.
     const inherited = grants | (entry & format.data.rights.execute.granted);
     return this.#insert(address, inherited, (table) => this.writeRun(table, leaf, step, format.indexMask + 1));
@@ -85,17 +92,17 @@ export class Tables {
 
   /** Makes a table and links it once it is complete, so that no walk in between sees half of it. */
   #insert(address: bigint, grants: bigint, complete: (table: bigint) => void): bigint | string {
-    const { addressMask, newTable } = this.format.data;
-    const table = this.#allocate();
-    if (table === undefined) return 'no page is left for another table';
-    if ((table & ~addressMask) !== 0n) return `a table at ${hex(table)} does not fit the address field`;
     const entries = this.format.indexMask + 1;
+    const table = this.#allocate(BigInt(entries) * 8n);
+    if (table === undefined) return 'no page is left for another table';
+    const bits = addressBits(this.format, table);
+    if (bits === undefined) return `a table at ${hex(table)} does not fit the address field`;
     if (this.memory.clear) this.memory.clear(table, entries);
     else
       for (let at = table; at < table + BigInt(entries) * 8n; at += 8n)
         if (this.memory.read64(at) !== 0n) this.memory.write64(at, 0n);
     complete(table);
-    this.memory.write64(address, table | newTable | grants);
+    this.memory.write64(address, bits | this.format.data.newTable | grants);
     return table;
   }
 }

@@ -1,8 +1,6 @@
 import { hex, hexGrouped, sizeText } from '../base/text.ts';
 import type { DeviceConfig } from '../host/machine-config.ts';
-import { faultByCode } from '../models/vtd/faults.ts';
-import { Access } from '../models/vtd/tables.ts';
-import { Hit, Kind, Request, Stale, type Translation } from '../models/vtd/translation.ts';
+import { Access, Hit, Request, Stages, Stale, type Translation } from '../models/translation.ts';
 import { getUint, putUint } from '../uapi/index.ts';
 import { fits, isNoValue, type Value } from './evaluate.ts';
 import type { Happened } from './expect.ts';
@@ -14,13 +12,13 @@ import { staleCause } from './stale.ts';
 
 const PAGE = 0x1000n;
 /** Bytes of one access when the step does not say. */
-const DEFAULT_SIZE = 4n;
+export const DEFAULT_SIZE = 4n;
 const MAX_SIZE = 0x10_0000n;
-const ACCESS = { read: Access.Read, write: Access.Write, exec: Access.Exec };
+export const ACCESS = { read: Access.Read, write: Access.Write, exec: Access.Exec };
 const HIT: Readonly<Record<number, Detail['hit']>> = {
   [Hit.None]: false,
   [Hit.Iotlb]: 'iotlb',
-  [Hit.Psc]: 'psc',
+  [Hit.Psc]: false,
   [Hit.DeviceTlb]: 'devtlb',
 };
 
@@ -44,23 +42,45 @@ export function dma(session: Session, step: DmaStep): Happened {
   const data = step.access === 'write' ? writeData(session, step, Number(size)) : undefined;
   if (data && 'problem' in data) return problem(data.problem);
 
+  return inPieces(session, step, { device, pasid: pasid === undefined ? -1 : Number(pasid), at, size, ...data });
+}
+
+/** An access with its values; pasid -1: none. */
+export interface AccessValues {
+  readonly device: DeviceConfig;
+  readonly pasid: number;
+  readonly at: bigint;
+  readonly size: bigint;
+  /** What a write writes. */
+  readonly bytes?: Uint8Array;
+}
+
+/** Makes the pieces of an access. @param first what became of the first one, where it has been made already */
+export function inPieces(session: Session, step: DmaStep, access: AccessValues, first?: Happened): Happened {
+  const { at, size, bytes } = access;
+  const { mem } = session.machine;
   const pieces: Happened[] = [];
-  const read = new Uint8Array(data ? 0 : Number(size));
+  const read = new Uint8Array(bytes ? 0 : Number(size));
   for (let done = 0n; done < size; ) {
     const address = BigInt.asUintN(64, at + done);
     const inPage = PAGE - (address & (PAGE - 1n));
     const length = size - done < inPage ? size - done : inPage;
-    const piece = accessPiece(session, step, device, pasid === undefined ? -1 : Number(pasid), address);
+    const piece = (done === 0n && first) || accessPiece(session, step, access, address);
     pieces.push(piece);
+    if (piece.detail.ignored) {
+      done += length;
+      continue;
+    }
     if (piece.outcome !== 'hpa') break;
     const hpa = piece.detail.hpa!;
-    if (data) session.machine.mem.write(hpa, data.bytes.subarray(Number(done), Number(done + length)));
-    else session.machine.mem.readInto(hpa, read, Number(done), Number(length));
+    if (bytes) mem.write(hpa, bytes.subarray(Number(done), Number(done + length)));
+    else mem.readInto(hpa, read, Number(done), Number(length));
     done += length;
   }
 
   const happened = together(pieces);
-  if (happened.outcome === 'hpa' && !data) happened.detail.value = getUint(read, 0, Math.min(8, read.length));
+  if ((happened.outcome === 'hpa' || happened.detail.ignored) && !bytes)
+    happened.detail.value = getUint(read, 0, Math.min(8, read.length));
   bindResult(session, step, happened.detail);
   return happened;
 }
@@ -78,19 +98,29 @@ export function isCached(
   return session.machine.unit.wouldHit(request);
 }
 
-function accessPiece(session: Session, step: DmaStep, device: DeviceConfig, pasid: number, address: bigint): Happened {
-  const { unit } = session.machine;
-  const request = new Request({
-    sid: device.sid,
-    pasid,
-    address,
-    access: ACCESS[step.access],
-    privileged: step.privileged,
-    kind: Kind.Untranslated,
-  });
-  const translation = step.ats ? session.deviceAccess.access(request, { pri: device.pri }) : unit.translate(request);
-  const happened = fromTranslation(session, request, translation);
+function accessPiece(session: Session, step: DmaStep, { device, pasid }: AccessValues, address: bigint): Happened {
+  const { access, privileged } = step;
+  const request = new Request({ sid: device.sid, pasid, address, access: ACCESS[access], privileged });
+  const translation = translate(session, step, device, request);
+  return tell(session, step, device, request, translation, session.takeFaultRecord());
+}
+
+/** Sends a request the way the step wants it. */
+export const translate = (session: Session, step: DmaStep, device: DeviceConfig, request: Request): Translation =>
+  step.ats ? session.deviceAccess.access(request, { pri: device.pri }) : session.machine.unit.translate(request);
+
+/** What became of a piece, in full. @param event the fault record that it left behind */
+export function tell(
+  session: Session,
+  step: DmaStep,
+  device: DeviceConfig,
+  request: Request,
+  translation: Translation,
+  event: readonly bigint[] | undefined,
+): Happened {
+  const happened = fromTranslation(session, request, translation, event);
   if (!translation.requested || happened.outcome === 'interrupt') return happened;
+  const { pasid, address } = request;
   const notes = session.machine.kernel.pageRequest(device.name, {
     pasid: pasid < 0 ? undefined : pasid,
     address,
@@ -102,23 +132,38 @@ function accessPiece(session: Session, step: DmaStep, device: DeviceConfig, pasi
     outcome: 'request',
     detail: {
       ...happened.detail,
-      ...(0 < issued.length ? { issued } : {}),
+      ...(0 < issued.length ? { issued, issuedText: issued.map((words) => session.machine.describe(words)) } : {}),
       ...(0 < notes.length ? { notes } : {}),
     },
   };
 }
 
-function fromTranslation(session: Session, request: Request, t: Translation): Happened {
+function fromTranslation(
+  session: Session,
+  request: Request,
+  t: Translation,
+  event: readonly bigint[] | undefined,
+): Happened {
   const detail: Detail = { refs: t.refs, config: t.config, hit: HIT[t.hit] ?? false };
-  const event = session.takeFaultRecord();
-  if (event) detail.event = event;
+  if (t.hit === Hit.Psc) detail.psc = true;
+  if (event) {
+    detail.event = event;
+    const notes = session.machine.kernel.faultRecord(event);
+    if (notes.length > 0) detail.notes = notes;
+    // What the handler answers with, as for an access that nobody resumes.
+    const issued = noteIssued(session);
+    if (issued.length > 0) {
+      detail.issued = issued;
+      detail.issuedText = issued.map((words) => session.machine.describe(words));
+    }
+  }
   if (t.interrupt) return { outcome: 'interrupt', detail: { refs: 0, config: 0 } };
   if (t.ok) {
     detail.hpa = t.hpa;
-    if (t.pgtt === 2 || t.pgtt === 3) detail.gpa = t.gpa;
+    if (t.stages === Stages.Second || t.stages === Stages.Nested) detail.gpa = t.gpa;
   } else {
-    const reason = faultByCode(t.fault);
-    detail.fault = reason?.name ?? hex(t.fault);
+    const { reason } = t;
+    detail.fault = t.silent ? 'abort' : (reason?.name ?? hex(t.fault));
     detail.code = t.fault;
     detail.faultText = reason?.text.replace(/\.$/, '') ?? 'an unnamed fault';
   }
@@ -126,7 +171,14 @@ function fromTranslation(session: Session, request: Request, t: Translation): Ha
     detail.stale = true;
     detail.staleCause = staleCause(session, request, t);
   }
-  return { outcome: t.ok ? 'hpa' : 'fault', detail };
+  if (t.stalled) detail.stag = t.stag;
+  if (t.ignored) {
+    // The device sees success, whatever the unit may have recorded.
+    detail.ignored = true;
+    detail.notes = [`${detail.fault}, ignored: a read gives 0 and a write is lost`];
+    return { outcome: 'ok', detail };
+  }
+  return { outcome: t.ok ? 'hpa' : t.stalled ? 'stall' : 'fault', detail };
 }
 
 /** The pieces of an access as one: the first address, all reads, a hit only when every piece hit. */
@@ -153,6 +205,7 @@ function together(pieces: readonly Happened[]): { outcome: Happened['outcome']; 
       refs: sum('refs'),
       config: sum('config'),
       hit: details.every((d) => d.hit) ? (first!.detail.hit ?? false) : false,
+      ...(details.some((d) => d.psc) ? { psc: true as const } : {}),
       ...(stale ? { stale: true, ...(stale.staleCause ? { staleCause: stale.staleCause } : {}) } : {}),
       pieces: details,
     },
@@ -185,6 +238,7 @@ function bindResult(session: Session, step: DmaStep, detail: Detail): void {
     code: detail.code === undefined ? undefined : BigInt(detail.code),
     refs: detail.refs === undefined ? undefined : BigInt(detail.refs),
     config: detail.config === undefined ? undefined : BigInt(detail.config),
+    stag: detail.stag === undefined ? undefined : BigInt(detail.stag),
   };
   session.bind(step.as, {
     value: detail.value ?? detail.hpa ?? 0n,

@@ -3,7 +3,7 @@ import { C_CONSTANTS } from '../base/c-constants.ts';
 import { ERRNO, isErrno } from '../base/errno.ts';
 import type { Name, Span } from '../base/span.ts';
 import { type Generation, generationWith, locate, offsetofend, type Struct } from '../uapi/index.ts';
-import type { BinaryOp, Expr, ListExpr } from './expr.ts';
+import type { BinaryOp, Expr, Indices, ListExpr } from './expr.ts';
 import type { Payload } from './program.ts';
 
 /** What an expression yields. Integers are unsigned 64-bit values in a bigint; `-1` is 0xffff_ffff_ffff_ffff. */
@@ -84,10 +84,15 @@ export function evaluate(expr: Expr, scope: Scope): Value | NoValue {
       return expr.value;
     case 'name':
       return nameValue(expr.name, expr, scope);
-    case 'member':
-      return scope.member(expr.object, expr.path) ?? unknownName(expr.object.text, expr.object, scope);
-    case 'address-of':
-      return scope.addressOf(expr.name, expr.path ?? []) ?? unknownName(expr.name.text, expr.name, scope);
+    case 'member': {
+      const path = indexed(expr, scope);
+      return 'noValue' in path ? path : member(expr.object, path, scope);
+    }
+    case 'address-of': {
+      const path = indexed(expr, scope);
+      if ('noValue' in path) return path;
+      return scope.addressOf(expr.name, path) ?? unknownName(expr.name.text, expr.name, scope);
+    }
     case 'unary': {
       const operand = integer(expr.operand, scope);
       if (isNoValue(operand)) return operand;
@@ -147,6 +152,54 @@ export const describe = (value: Value): string =>
       : value instanceof Uint8Array
         ? 'bytes'
         : 'a list';
+
+/** The path of an expression, its indices as the numbers that they are now. */
+export function indexed(
+  { path = [], indices }: { readonly path?: readonly Name[]; readonly indices?: Indices },
+  scope: Scope,
+): readonly Name[] | NoValue {
+  if (!indices) return path;
+  const names = [...path];
+  for (const [place, expr] of indices) {
+    const index = integer(expr, scope);
+    if (isNoValue(index)) return index;
+    names[place] = { text: `${index}`, start: expr.start, end: expr.end };
+  }
+  return names;
+}
+
+/** `object.path`, where an index leads into what is a list itself or into a field of the object. */
+function member(object: Name, path: readonly Name[], scope: Scope): Value | NoValue {
+  const value = path[0] && INDEX.test(path[0].text) ? scope.name(object.text, object) : undefined;
+  if (isList(value)) return elementOf(object.text, value, path);
+  const found = scope.member(object, path);
+  if (found !== undefined) return found;
+  if (value === undefined) return unknownName(object.text, object, scope);
+  return isNoValue(value)
+    ? value
+    : mistake(object, 'not-a-list', `${object.text} is no list, so nothing has an index in it`);
+}
+
+const INDEX = /^\d+$/;
+const isList = (value: Value | NoValue | undefined): value is Uint8Array | readonly Value[] =>
+  value instanceof Uint8Array || Array.isArray(value);
+
+function elementOf(name: string, list: Uint8Array | readonly Value[], path: readonly Name[]): Value | NoValue {
+  let here: Value = list;
+  let what = name;
+  for (const at of path) {
+    if (!isList(here)) return mistake(at, 'not-a-list', `${what} is ${describe(here)} and no list`);
+    if (!INDEX.test(at.text)) return mistake(at, 'unknown-field', `${what} is a list and has no ${at.text}`);
+    const element: Value | number | undefined = here[Number(at.text)];
+    if (element === undefined) {
+      const holds = here.length === 0 ? 'is empty' : `ends with [${here.length - 1}]`;
+      return mistake(at, 'no-element', `${what} ${holds}, so there is no [${at.text}]`);
+    }
+    here = typeof element === 'number' ? BigInt(element) : element;
+    what += `[${at.text}]`;
+  }
+  return here;
+}
 
 function nameValue(name: string, at: Span, scope: Scope): Value | NoValue {
   // A part that the author has not written yet; the parser has said so.

@@ -21,6 +21,9 @@ export interface Verdict {
 const PASSED: Verdict = { passed: true, message: '' };
 const failed = (message: string): Verdict => ({ passed: false, message });
 
+/** Outcomes of an access that got no answer. */
+const NOT_DONE: ReadonlySet<Happened['outcome']> = new Set(['fault', 'request', 'stall']);
+
 /** How a fault field of an outcome compares by name; an architecture may know several spellings. */
 export type FaultNames = (wanted: string, found: string) => boolean;
 
@@ -73,6 +76,7 @@ function judgeGroup(group: readonly Outcome[], happened: Happened, scope: Scope,
   if (outcome === 'fault')
     return failed(`${faultText(detail)}${group.length === 0 ? ' and the step expects nothing else' : ''}`);
   if (outcome === 'request') return failed('the page is not present: a page request was queued instead of an answer');
+  if (outcome === 'stall') return failed(stallText(detail));
   if (isErrno(outcome)) return failed(errnoText(outcome, detail));
   return PASSED;
 }
@@ -90,7 +94,7 @@ function judgeOutcome(
     case 'any':
       return PASSED;
     case 'ok':
-      if (outcome === 'fault' || outcome === 'request' || isErrno(outcome) || detail.commandError) return instead('ok');
+      if (NOT_DONE.has(outcome) || isErrno(outcome) || detail.commandError) return instead('ok');
       return detail.hidden && !group.some((o) => o.kind === 'hidden') ? failed(hiddenText(detail)) : PASSED;
     case 'errno':
       return outcome === wanted.name ? PASSED : instead(wanted.name);
@@ -102,6 +106,7 @@ function judgeOutcome(
     case 'miss':
       return detail.hit === false ? PASSED : instead('a miss');
     case 'hit':
+      if (wanted.cache === 'psc') return detail.psc ? PASSED : instead('a walk shortened by a paging-structure cache');
       if (detail.hit === undefined || detail.hit === false)
         return instead(`a hit${wanted.cache ? ` in the ${wanted.cache}` : ''}`);
       return wanted.cache === undefined || wanted.cache === detail.hit
@@ -114,7 +119,7 @@ function judgeOutcome(
     case 'request':
       return outcome === 'request' ? PASSED : instead('a page request');
     case 'stall':
-      return instead('a stalled access');
+      return outcome === 'stall' ? PASSED : instead('a stalled access');
     case 'fault':
       return judgeFault(wanted, happened, scope, instead);
     case 'hpa':
@@ -146,13 +151,14 @@ function judgeFault(
   scope: Scope,
   instead: (what: string) => Verdict,
 ): Verdict {
-  const { outcome, detail } = happened;
+  const { detail } = happened;
+  const isFault = happened.outcome === 'fault' || detail.ignored === true;
   if (wanted.code) {
     const code = integer(wanted.code, scope);
     if (isNoValue(code)) return failed(code.message);
-    return outcome === 'fault' && BigInt(detail.code ?? -1) === code ? PASSED : instead(`fault 0x${code.toString(16)}`);
+    return isFault && BigInt(detail.code ?? -1) === code ? PASSED : instead(`fault 0x${code.toString(16)}`);
   }
-  if (outcome !== 'fault') return instead(`fault${wanted.name ? ` ${wanted.name}` : ''}`);
+  if (!isFault) return instead(`fault${wanted.name ? ` ${wanted.name}` : ''}`);
   return wanted.name === undefined || wanted.name === detail.fault ? PASSED : instead(`fault ${wanted.name}`);
 }
 
@@ -215,7 +221,7 @@ function judgeField(
 
 /** `refs <= 24`, `value != 0`: numbers of the outcome by their report names. */
 function outcomeNumber(detail: Detail, name: string): bigint | undefined {
-  if (!['hpa', 'gpa', 'value', 'refs', 'config', 'returns', 'code'].includes(name)) return undefined;
+  if (!['hpa', 'gpa', 'value', 'refs', 'config', 'returns', 'code', 'stag'].includes(name)) return undefined;
   const found = detail[name as 'hpa' | 'refs'];
   return found === undefined ? undefined : BigInt.asUintN(64, BigInt(found));
 }
@@ -281,10 +287,11 @@ export function summary(happened: Happened): string {
   if (outcome === 'fault') return faultText(detail) + (detail.stale ? ' (stale: a walk would now succeed)' : '');
   if (isErrno(outcome)) return errnoText(outcome, detail);
   if (outcome === 'hpa') {
-    const how = detail.hit ? `hit ${detail.hit}` : `miss, refs ${detail.refs ?? 0}`;
+    const how = detail.hit ? `hit ${detail.hit}` : `miss, refs ${detail.refs ?? 0}${detail.psc ? ', hit psc' : ''}`;
     return `hpa ${hexGrouped(detail.hpa ?? 0n)} (${how}${detail.stale ? ', STALE' : ''})`;
   }
   if (outcome === 'request') return 'a page request';
+  if (outcome === 'stall') return stallText(detail);
   if (outcome === 'interrupt') return 'an interrupt message, which is not translated';
   if (detail.hidden) return hiddenText(detail);
   if (detail.commandError) return `command error ${detail.commandError}: ${detail.commandErrorText}`;
@@ -292,6 +299,10 @@ export function summary(happened: Happened): string {
     ? `${outcome} (returned ${hexGrouped(BigInt.asUintN(64, detail.returns))})`
     : outcome;
 }
+
+/** `stalled with STAG 3: F_TRANSLATION, ..`. */
+export const stallText = (detail: Detail): string =>
+  `stalled with STAG ${detail.stag ?? 0}: ${detail.fault ?? ''}${detail.faultText ? `, ${detail.faultText}` : ''}`;
 
 export const faultText = (detail: Detail): string =>
   `fault ${detail.fault ?? ''}${detail.faultText ? `: ${detail.faultText}` : ''}`;

@@ -40,13 +40,17 @@ export interface MemberExpr extends Span {
   readonly kind: 'member';
   readonly object: Name;
   readonly path: readonly Name[];
+  readonly indices?: Indices;
 }
 /** `&name`, and `&name.a.b` for the address of a field. */
 export interface AddressOfExpr extends Span {
   readonly kind: 'address-of';
   readonly name: Name;
   readonly path?: readonly Name[];
+  readonly indices?: Indices;
 }
+/** Indices of a path that are no plain numbers, by their place in it; there the path has the text in brackets, `[i]`. */
+export type Indices = ReadonlyMap<number, Expr>;
 export interface UnaryExpr extends Span {
   readonly kind: 'unary';
   readonly op: '-' | '~' | '!' | '+';

@@ -2,6 +2,7 @@ import { ERRNO } from '../base/errno.ts';
 import type { Name, Span } from '../base/span.ts';
 import { nearest } from '../base/text.ts';
 import type { MachineConfig } from '../host/machine-config.ts';
+import { type BitLayout, decode } from '../models/bit-layout.ts';
 import { type Generation, getUint, locate, type Struct } from '../uapi/index.ts';
 import { elementAt } from './element.ts';
 import { evaluate, isNoValue, later, type NoValue, type Scope, type Value } from './evaluate.ts';
@@ -16,6 +17,7 @@ import {
   structOf,
 } from './payload.ts';
 import type { LetDecl, PageTableDecl, Payload, ScenarioDecl } from './program.ts';
+import { recordOf, wordsOf } from './records.ts';
 
 /** A file and what it includes, with every name resolved to its declaration: what checks read and the runner runs. */
 export interface ScenarioFile {
@@ -36,6 +38,8 @@ export interface ScenarioFile {
 /** A value that a step made, with the members it can be asked for. */
 export interface Bound {
   readonly value: Value;
+  /** The same as a number, where that is at hand and below 2^53. */
+  readonly exact?: number;
   member?(path: readonly Name[]): Value | NoValue | undefined;
 }
 
@@ -105,6 +109,10 @@ export class Names implements PayloadContext {
 
   payload(name: string): Declared<Payload> | undefined {
     return this.file.payloads.get(name);
+  }
+
+  record(payload: Payload): BitLayout | undefined {
+    return recordOf(payload, this.file.machine);
   }
 
   /** The scope of a step, or of a payload's expressions when `self` is its size. */
@@ -200,6 +208,12 @@ export class Names implements PayloadContext {
     return isNoValue(value) ? metThrough(name, value, at) : value;
   }
 
+  /** The value of a `let` of the file that rests on nothing which a scenario could still bind. */
+  fixedLet(name: string): Value | undefined {
+    const value = this.#lets.get(name);
+    return isNoValue(value) ? undefined : value;
+  }
+
   /** Whether the `let` or page table of that name is wrong by itself, so that the mistake is told where it stands. */
   isWrong(name: string): boolean {
     const expr = this.file.lets.get(name)?.node.value ?? this.file.tables.get(name)?.node.root;
@@ -250,6 +264,8 @@ export class Names implements PayloadContext {
   }
 
   #payloadField(declared: Declared<Payload>, path: readonly Name[]): Value | NoValue {
+    const record = this.record(declared.node);
+    if (record) return this.#recordField(declared, record, path);
     const struct = structOf(declared.node, this.generation, (name) => this.payload(name));
     if (!struct || isNoStruct(struct))
       return {
@@ -267,6 +283,15 @@ export class Names implements PayloadContext {
       (bytes as Uint8Array).subarray(element.offset),
       element.path,
     );
+  }
+
+  #recordField(declared: Declared<Payload>, record: BitLayout, path: readonly Name[]): Value | NoValue {
+    const bytes = this.#live?.payloadBytes(declared) ?? this.#encode(declared);
+    if (isNoValue(bytes)) return bytes;
+    const name = path.map((p) => p.text).join('.');
+    const value = decode(record, wordsOf(bytes))[name];
+    if (value !== undefined) return value;
+    return { noValue: 'mistake', code: 'unknown-field', message: `${record.name} has no field ${name}`, at: path[0]! };
   }
 
   /** The struct of a payload, with what it carries where the path leads into that. */

@@ -1,7 +1,6 @@
 import { errnoName } from '../base/errno.ts';
 import type { CallResult } from '../host/check.ts';
 import { isProblem, type Problem } from '../host/kernel.ts';
-import { commandText } from '../models/smmuv3/commands.ts';
 import type { NoValue } from './evaluate.ts';
 import type { Happened } from './expect.ts';
 import type { Detail } from './result.ts';
@@ -32,7 +31,7 @@ export function fromCall(session: Session, result: CallResult | Problem): Happen
     ...(result.hidden ? { hidden: result.hidden } : {}),
     ...(result.skip ? { skip: result.skip } : {}),
     ...(issued.length > 0 ? { issued } : {}),
-    ...(issued.length > 0 && session.machine.config.model === 'smmuv3' ? { issuedText: issued.map(commandText) } : {}),
+    ...(issued.length > 0 ? { issuedText: issued.map((words) => session.machine.describe(words)) } : {}),
     ...(result.notes.length > 0 ? { notes: result.notes } : {}),
   };
   return { outcome: errno ?? 'ok', detail };

@@ -30,6 +30,7 @@ export function lifecycle(session: Session, step: LifecycleStep): Happened {
   if (isProblem(result)) return problem(result.problem);
   if (fail.reached < fail.nth)
     return problem(`fail_nth ${fail.nth} lies beyond the last fallible point: the call passed ${fail.reached}`);
+  if (step.kind === 'exit' && process === undefined) session.hasExited = true;
   const { out } = result;
   session.bind(step.as, {
     value: BigInt.asUintN(64, BigInt(result.returned)),

@@ -1,15 +1,14 @@
+import { hexGrouped } from '../base/text.ts';
 import { bootKernel } from '../host/index.ts';
 import type { Kernel } from '../host/kernel.ts';
 import type { MachineConfig, RamConfig } from '../host/machine-config.ts';
-import type { Platform, VtdPlatform } from '../host/platform.ts';
+import type { HardwarePlatform, Platform } from '../host/platform.ts';
 import { UserMemory } from '../host/user-memory.ts';
 import { PhysMem } from '../memory/phys-mem.ts';
-import { idRegister } from '../models/smmuv3/ids.ts';
+import { type Hardware, modelById } from '../models/index.ts';
 import { sysfsValue } from '../models/sysfs-read.ts';
-import { decode } from '../models/vtd/bit-layout.ts';
-import { CAP_REG, decodeCaps, ECAP_REG } from '../models/vtd/caps.ts';
-import { VtdUnit } from '../models/vtd/translate.ts';
-import { type Format, type FormatLimits, fillSecondStage, findFormat, type TableMemory } from '../pagetable/index.ts';
+import type { Unit } from '../models/unit.ts';
+import { type FormatLimits, fillSecondStage, type TableMemory, WIDEST_LIMITS } from '../pagetable/index.ts';
 import type { Generation } from '../uapi/index.ts';
 
 const PAGE = 0x1000n;
@@ -35,7 +34,8 @@ export class Machine {
   readonly user = new UserMemory();
   readonly kernel: Kernel;
   readonly limits: FormatLimits;
-  readonly #unit: VtdUnit | undefined;
+  readonly #hardware: Hardware | undefined;
+  readonly #unit: Unit | undefined;
   #nextTable: bigint;
   /** Guest pages the VMM has moved: GPA page to HPA page. */
   readonly #moved = new Map<bigint, bigint>();
@@ -45,20 +45,22 @@ export class Machine {
     this.config = config;
     this.mem = template.mem.clone(template.scrap.pop());
     this.#nextTable = template.nextTable;
-    this.limits = limitsOf(config);
+    this.#hardware = modelById(config.model)?.hardware;
+    this.limits = this.#hardware?.limits(config) ?? WIDEST_LIMITS;
     const platform: Platform = {
       generation,
       config,
       user: this.user,
       quirk: (name) => quirks.get(name) ?? generation.quirks.get(name)?.on ?? false,
     };
-    const vtd = config.model === 'vtd' ? this.#vtd(template.root) : undefined;
-    this.#unit = vtd?.unit;
-    this.kernel = bootKernel(vtd ? { ...platform, vtd } : platform);
+    this.#unit = this.#hardware?.create(this.mem, config);
+    this.kernel = bootKernel(
+      this.#unit ? { ...platform, hardware: this.#around(this.#unit, template.root) } : platform,
+    );
   }
 
   /** The hardware that translates. @throws Error on a machine without any; ask `hasHardware` first */
-  get unit(): VtdUnit {
+  get unit(): Unit {
     if (!this.#unit) throw new Error(`a machine with ${this.config.model} has no hardware to translate`);
     return this.#unit;
   }
@@ -67,30 +69,58 @@ export class Machine {
     return this.#unit !== undefined;
   }
 
+  /** False for bare hardware, which the scenario programs itself. */
+  get hasKernel(): boolean {
+    return !this.config.bare;
+  }
+
+  /** What can be simulated of the machine's IOMMU. */
+  get hardware(): Hardware | undefined {
+    return this.#hardware;
+  }
+
+  /**
+   * Writes the registers that a bare machine declares, in their order.
+   * @returns why one of them was not taken; no full stop
+   */
+  program(): string | undefined {
+    for (const [name, value] of Object.entries(this.config.registers)) {
+      const outcome = this.unit.writeRegister(name, value);
+      if (!outcome) return `iommu0 has no register ${name}`;
+      if (!outcome.ok) return `iommu0.${name} = ${hexGrouped(value)}: ${outcome.why ?? outcome.error ?? 'refused'}`;
+    }
+    return undefined;
+  }
+
   /** `iommu0.NAME`: a register, or a field of a capability register; undefined for anything else. */
   register(name: string): bigint | undefined {
     const described = sysfsValue(this.config, name);
     if (described !== undefined) return described;
-    if (this.config.model === 'smmuv3') return idRegister(this.config.idr, name);
-    if (!this.#unit) return undefined;
-    const { cap, ecap } = this.config;
-    const registers: Readonly<Record<string, bigint>> = { CAP: cap, ECAP: ecap, RTADDR: this.#unit.rtaddr };
-    return registers[name] ?? decode(CAP_REG, [cap])[name] ?? decode(ECAP_REG, [ecap])[name];
+    return this.#unit?.register(name);
   }
 
-  #vtd(root: bigint): VtdPlatform {
+  /** A hardware command in words. */
+  describe(words: readonly bigint[]): string {
+    return this.#hardware?.describe(words) ?? words.map((word) => hexGrouped(word)).join(', ');
+  }
+
+  #around(unit: Unit, root: bigint): HardwarePlatform {
     const { config } = this;
-    const caps = decodeCaps(config.cap, config.ecap, config.haw);
     return {
-      caps,
-      unit: new VtdUnit(this.mem, caps),
+      unit,
       mem: this.mem,
       root,
-      format: secondStageFormat(config),
+      format: this.#hardware!.secondStage(config),
       maxAddr: config.ram.map((r) => r.gpa + r.size).reduce((max, end) => (end < max ? max : end), 0n),
       allocate: () => this.allocateTable(),
       leafSize: (gpa) => config.ram.find((r) => r.gpa <= gpa && gpa < r.gpa + r.size)?.page ?? PAGE,
     };
+  }
+
+  /** Tells memory and hardware the time, which what they note from here on carries. */
+  tell(now: number): void {
+    this.mem.now = now;
+    if (this.#unit) this.#unit.now = now;
   }
 
   /** Gives the memory back; the machine must not be used any more. */
@@ -152,29 +182,6 @@ export class Machine {
   }
 }
 
-/** What the unit's registers say about page-table entries. */
-export function limitsOf(config: MachineConfig): FormatLimits {
-  const caps = decodeCaps(config.cap, config.ecap, config.haw);
-  return {
-    haw: config.haw,
-    twoMeg: (caps.SSLPS & 1) !== 0,
-    oneGig: caps.FS1GP === 1,
-    nxe: false,
-    snoopControl: caps.SC === 1,
-    deviceTlb: caps.DT === 1,
-    accessedDirty: caps.SSADS === 1,
-  };
-}
-
-/** The second stage gets the fewest levels that translate MGAW bits, of those that SAGAW offers; else the most it offers. */
-export function secondStageFormat(config: MachineConfig): Format {
-  const caps = decodeCaps(config.cap, config.ecap, config.haw);
-  const offered = [3, 4, 5].filter((levels) => (caps.SAGAW >> (levels - 2)) & 1);
-  const levels = offered.find((n) => caps.MGAW + 1 <= 12 + 9 * n) ?? offered.at(-1) ?? 4;
-  const name = { 3: 'vtd-ss-3', 4: 'vtd-ss', 5: 'vtd-ss-5' }[levels as 3 | 4 | 5];
-  return findFormat(name)!.make({ ...limitsOf(config), oneGig: (caps.SSLPS & 2) !== 0, accessedDirty: false });
-}
-
 function templateOf(config: MachineConfig): Template {
   const known = templates.get(config);
   if (known) return known;
@@ -185,10 +192,11 @@ function templateOf(config: MachineConfig): Template {
     next += PAGE;
     return page;
   };
-  // Only VT-d reads a second stage from memory; another model's machine has its pages all the same.
   const root = allocate();
   const ranges = config.ram.map((r: RamConfig) => ({ ...r, read: true, write: true }));
-  if (config.model === 'vtd') fillSecondStage(mem, secondStageFormat(config), root, allocate, ranges);
+  const format = modelById(config.model)?.hardware?.secondStage(config);
+  // Without a kernel nobody maps the RAM: it only says where guest addresses lie.
+  if (format && !config.bare) fillSecondStage(mem, format, root, allocate, ranges);
   const template: Template = { mem, root, nextTable: next, scrap: [] };
   templates.set(config, template);
   return template;

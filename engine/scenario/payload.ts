@@ -1,9 +1,12 @@
 import type { Name, Span } from '../base/span.ts';
 import { nearest, sizeText } from '../base/text.ts';
+import { type BitLayout, encode } from '../models/bit-layout.ts';
 import { type Field, type Generation, locate, putUint, type Struct, walkFields } from '../uapi/index.ts';
+import { bitValues } from './bit-values.ts';
 import { evaluate, fits, isNoValue, type NoValue, type Scope, type Value } from './evaluate.ts';
 import type { Expr } from './expr.ts';
 import type { FieldInit, Payload } from './program.ts';
+import { bytesOf } from './records.ts';
 import { versionOf } from './struct-version.ts';
 
 /** A payload's declaration with the file it stands in, since spans are offsets of one file. */
@@ -56,6 +59,8 @@ export interface PayloadContext {
   payload(name: string): Declared<Payload> | undefined;
   /** The scope for a payload's expressions. */
   scope(self: bigint | undefined, file: string): Scope;
+  /** The record of the machine's hardware that a payload is, if it is one. */
+  record?(payload: Payload): BitLayout | undefined;
   /** Where names never change their meaning, the payloads encoded so far. */
   readonly images?: Map<Payload, Image> | undefined;
 }
@@ -247,6 +252,11 @@ class Encoder {
       this.#encodeRaw();
       return undefined;
     }
+    const record = this.#context.record?.(payload);
+    if (record) {
+      this.#encodeRecord(record);
+      return undefined;
+    }
     const struct = structOf(payload, this.#context.generation, this.#lookup);
     if (isNoStruct(struct)) {
       this.#trouble(struct.at, struct.code, struct.message, this.#file, struct.fix);
@@ -274,6 +284,19 @@ class Encoder {
         this.#trouble(size, 'payload-too-large', `${sizeText(value)} is more than ${sizeText(BigInt(MAX_BYTES))}`);
       else this.#bytes = new Uint8Array(Number(value));
     }
+  }
+
+  /** A hardware record: bit fields by the names of the specification. */
+  #encodeRecord(record: BitLayout): void {
+    const values: Record<string, bigint> = {};
+    for (const { node, file } of this.#baseChain()) {
+      const scope = this.#context.scope(undefined, file);
+      const given = bitValues(record, node.fields, (expr) => evaluate(expr, scope));
+      Object.assign(values, given.values);
+      for (const trouble of given.troubles) (this.#troubles ??= []).push({ ...trouble, file });
+      for (const value of given.later) this.#noValue(value);
+    }
+    this.#bytes = bytesOf(encode(record, values));
   }
 
   #encodeArray(struct: Struct, elements: readonly (readonly FieldInit[])[]): void {
@@ -325,13 +348,12 @@ class Encoder {
         this.#trouble(node.base, 'payload-cycle', `${node.base.text} is its own base`, file);
         break;
       }
-      const own = firstStructOf(node, this.#context.generation);
-      const other = firstStructOf(base.node, this.#context.generation);
-      if (own !== other) {
+      const own = this.#kindOf(node);
+      if (own !== this.#kindOf(base.node)) {
         this.#trouble(
           node.base,
           'base-of-other-struct',
-          `${node.base.text} is not a ${own && !isNoStruct(own) ? own.name : node.word.text}`,
+          `${node.base.text} is not a ${own && 'name' in own ? own.name : node.word.text}`,
           file,
         );
         break;
@@ -339,6 +361,10 @@ class Encoder {
       next = base;
     }
     return chain;
+  }
+
+  #kindOf(node: Payload): BitLayout | Struct | NoStruct | undefined {
+    return this.#context.record?.(node) ?? firstStructOf(node, this.#context.generation);
   }
 
   #fill(

@@ -223,19 +223,22 @@ export interface CommandStep extends StepBase {
 export interface RespondStep extends StepBase {
   readonly kind: 'respond';
   readonly payload: Expr;
+  readonly as?: Name;
 }
 export interface InjectStep extends StepBase {
   readonly kind: 'inject';
   readonly device: Name;
   readonly payload: Expr;
+  readonly as?: Name;
 }
-/** `read fd E into NAME [size N]`, `write fd E from NAME [size N]`. */
+/** `read fd E into NAME [size N] [as NAME]`, `write fd E from NAME [size N] [as NAME]`. */
 export interface FdStep extends StepBase {
   readonly kind: 'fd';
   readonly op: 'read' | 'write';
   readonly fd: Expr;
   readonly buffer: Name;
   readonly size?: Expr;
+  readonly as?: Name;
 }
 export interface LifecycleStep extends StepBase {
   readonly kind: 'attach' | 'replace' | 'detach' | 'unbind' | 'reset' | 'exit';

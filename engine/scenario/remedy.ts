@@ -1,12 +1,13 @@
 import type { Name } from '../base/span.ts';
 import { hexGrouped } from '../base/text.ts';
-import type { WalkStep } from '../models/vtd/explain.ts';
-import { type Request, Source } from '../models/vtd/translation.ts';
+import { type Request, Source } from '../models/translation.ts';
+import type { CommandAdvice, WalkStep } from '../models/unit.ts';
+import { remedyByAsid, tagsByAsid } from './remedy-commands.ts';
 import type { StaleCause } from './result.ts';
 import type { Session } from './session.ts';
 
 /** A call as source text; see `StaleCause`. */
-export type Remedy = Pick<StaleCause, 'remedy' | 'remedyDeclaration' | 'remedyStep' | 'remedyText'>;
+export type Remedy = Pick<StaleCause, 'remedy' | 'remedyDeclaration' | 'remedyStep' | 'remedyText' | 'owed'>;
 
 /** What kept a stale translation. */
 export interface Stuck {
@@ -17,6 +18,8 @@ export interface Stuck {
   readonly page: bigint;
   /** The entry whose edit was not followed by an invalidation, where one was found. */
   readonly edited: WalkStep | undefined;
+  /** What software of the hardware itself would send, the fewest and narrowest first. */
+  readonly commands: readonly (readonly CommandAdvice[])[];
 }
 
 type Strategy = (session: Session, stuck: Stuck) => Remedy | undefined;
@@ -27,7 +30,21 @@ type Strategy = (session: Session, stuck: Stuck) => Remedy | undefined;
  * chosen by the structs that the generation has.
  */
 export function remedyFor(session: Session, stuck: Stuck): Remedy | undefined {
-  if (stuck.source !== Source.Iotlb && stuck.source !== Source.DeviceTlb) return undefined;
+  const remedy = callFor(session, stuck);
+  if (!session.machine.hasKernel) return remedy;
+  // Such a table is never the scenario's own, even where a call for the first stage happens to reach what rests on it.
+  if (stuck.edited?.stage === 2)
+    return { ...remedy, owed: `the second stage is the kernel's, which owes the invalidation` };
+  const isAbove = stuck.source === Source.Context || stuck.source === Source.Pasid;
+  if (!isAbove || tagsByAsid(session.machine.hardware)) return remedy;
+  return { ...remedy, owed: `its entries are the kernel's, which owes the invalidation` };
+}
+
+function callFor(session: Session, stuck: Stuck): Remedy | undefined {
+  if (tagsByAsid(session.machine.hardware)) return remedyByAsid(session, stuck);
+  // An invalidation by first-stage address reaches paging-structure caches of the first stage only.
+  const reaches = stuck.source === Source.Psc ? stuck.edited?.stage === 1 : stuck.source >= Source.Iotlb;
+  if (!reaches) return undefined;
   const { structs, kinds } = session.file.generation;
   const strategy: Strategy | undefined = structs.has('iommu_hwpt_vtd_s1_invalidate_desc')
     ? byContainer
@@ -41,9 +58,9 @@ export function remedyFor(session: Session, stuck: Stuck): Remedy | undefined {
 
 /** vSVA of 2020: first-stage translations by address and PASID. */
 const byNestingOp: Strategy = (_session, { request, source, page, edited }) => {
-  if (request.pasid < 0 || (edited && edited.what !== 'fs' && source !== Source.DeviceTlb)) return undefined;
+  if (request.pasid < 0 || (edited && edited.stage !== 1 && source !== Source.DeviceTlb)) return undefined;
   // With ATS the IOTLB's flush reaches the device too; the device's alone would let it refill from a stale IOTLB.
-  const deviceOnly = source === Source.DeviceTlb && edited?.what !== 'fs';
+  const deviceOnly = source === Source.DeviceTlb && edited?.stage !== 1;
   const remedy = [
     'cache_invalidate_info {',
     '  argsz = sizeof',
@@ -106,7 +123,7 @@ const withDeclaration = ({ page }: Stuck, remedyDeclaration: string, remedyStep:
  * structures above does not.
  */
 function nestedTable(session: Session, { request, edited }: Stuck): string | undefined {
-  if (edited && edited.what !== 'fs' && edited.what !== 'ss') return undefined;
+  if (edited && edited.stage === 0) return undefined;
   const { kernel, config } = session.machine;
   const device = config.devices.find((d) => d.sid === request.sid);
   const id = device && kernel.nestedTableOf(device.name, request.pasid < 0 ? undefined : request.pasid);

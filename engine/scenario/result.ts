@@ -1,5 +1,6 @@
 import type { Errno } from '../base/errno.ts';
 import type { Refusal, Skip } from '../host/check.ts';
+import type { CommandAdvice } from '../models/unit.ts';
 import type { Step } from './program.ts';
 
 /** Where a DMA used a translation that the present structures would not give. */
@@ -22,8 +23,12 @@ export interface StaleCause {
   readonly remedyDeclaration?: string;
   /** The same as a step that can be pasted in front of the access. */
   readonly remedyStep?: string;
+  /** Hardware commands to be tried, where a scenario sends its own; the smallest that is enough becomes the remedy. */
+  readonly candidates?: readonly (readonly CommandAdvice[])[];
   /** The same in a few words: `IOTLB by ADDR, PASID 1, 0x7f00_0000_0000 size 4K`. */
   readonly remedyText?: string;
+  /** Who owes the invalidation, where that is not the scenario; a clause without full stop. */
+  readonly owed?: string;
   /** The access fell into memory that has a new owner. */
   readonly breach: boolean;
 }
@@ -41,7 +46,9 @@ export interface Detail {
   refs?: number;
   config?: number;
   /** The cache that answered, or false when a walk did. */
-  hit?: 'iotlb' | 'psc' | 'devtlb' | false;
+  hit?: 'iotlb' | 'devtlb' | false;
+  /** A paging-structure cache shortened the walk. */
+  psc?: true;
   stale?: boolean;
   staleCause?: StaleCause;
   hidden?: Errno | 'skipped';
@@ -51,6 +58,10 @@ export interface Detail {
   code?: number;
   /** The fault in words. */
   faultText?: string;
+  /** The access faulted and was answered as if it had not: a read with 0, a write with nothing. */
+  ignored?: true;
+  /** The tag under which a stalled access waits. */
+  stag?: number;
   reason?: string;
   refusal?: Refusal;
   returns?: bigint;
@@ -59,12 +70,15 @@ export interface Detail {
   /** The fault record as logged. */
   event?: readonly bigint[];
   issued?: readonly (readonly bigint[])[];
-  /** The same in words, where they are not VT-d's. */
+  /** The same in words. */
   issuedText?: readonly string[];
   /** The command error that a hardware command raised: `IQE`. */
   commandError?: string;
   /** Why it did. */
   commandErrorText?: string;
+  /** Of an invalidation that dropped more than it had to: translations that went, and those that were out of date. */
+  dropped?: number;
+  needed?: number;
   /** Kernel log lines and side effects. */
   notes?: readonly string[];
   /** Pieces of an access that crossed a page, when there was more than one. */
@@ -73,8 +87,8 @@ export interface Detail {
 
 export type StepStatus = 'passed' | 'failed' | 'skipped';
 
-/** How a step ended: `ok`, an errno name, `hpa`, `fault`, `request`, or `problem` when the step itself makes no sense. */
-export type OutcomeWord = 'ok' | 'hpa' | 'fault' | 'request' | 'interrupt' | 'problem' | Errno;
+/** How a step ended: `ok`, an errno name, `hpa`, `fault`, `request`, `stall`, or `problem` when the step itself makes no sense. */
+export type OutcomeWord = 'ok' | 'hpa' | 'fault' | 'request' | 'stall' | 'interrupt' | 'problem' | Errno;
 
 export interface StepResult {
   readonly step: Step;

@@ -1,17 +1,16 @@
 import type { Name } from '../base/span.ts';
-import { hexGrouped } from '../base/text.ts';
 import type { MachineConfig } from '../host/machine-config.ts';
 import { DeviceAccess } from '../models/device.ts';
-import { decodeDescriptor } from '../models/vtd/descriptors.ts';
-import { type Format, findFormat, PageTable, type TableMemory } from '../pagetable/index.ts';
+import { type Format, findFormat, leafSizes, PageTable, rootPages, type TableMemory } from '../pagetable/index.ts';
 import { getUint, type Struct } from '../uapi/index.ts';
 import { evaluate, integer, isNoValue, type NoValue, type Scope, type Value } from './evaluate.ts';
 import type { Expr } from './expr.ts';
 import { type Bound, fieldOf, Names, type ScenarioFile } from './file.ts';
 import { Machine } from './machine.ts';
 import { carrying, type Declared, encodePayload, type Image, isNoStruct, sizeOfPayload, structOf } from './payload.ts';
-import type { Mapping, PageTableDecl, Payload } from './program.ts';
+import type { Mapping, PageTableDecl, Payload, Step } from './program.ts';
 import type { StepRef } from './result.ts';
+import { Timeline } from './timeline.ts';
 
 const PAGE = 0x1000n;
 
@@ -60,6 +59,10 @@ export class Session {
   readonly tables = new Map<string, GuestTable>();
   /** Memory that has a new owner, as HPA ranges. */
   readonly reused: { readonly from: bigint; readonly to: bigint }[] = [];
+  /** Steps whose invalidations have been counted (`thrift.ts`). */
+  invalidationsCounted = 0;
+  /** The process that runs the scenario has died. */
+  hasExited = false;
   /** Invalidation commands as the kernel issued them, for reports of what missed. */
   readonly invalidations: (Happening & { readonly what: string })[] = [];
   /** Why page tables could not be written, by table; told when a scenario uses one of them. */
@@ -69,16 +72,17 @@ export class Session {
   /** Accesses of devices with ATS, with the page requests they leave behind. */
   readonly #deviceAccess: DeviceAccess | undefined;
   readonly #buffers = new Map<Payload, Buffer>();
-  readonly #steps: StepRef[] = [];
+  readonly #timeline = new Timeline();
   /** Formats of tables by their names, as this machine has them. */
   readonly #formats = new Map<string, Format>();
   /** Host pages that the file's tables take up, while they are laid for the first time. */
   readonly #tablePages = new Set<bigint>();
+  /** Why a register that the machine declares was not taken. */
+  readonly #misprogrammed: string | undefined;
   #submitted: Buffer | undefined;
   /** Payloads that are being filled in for one submit: itself and what it points at. */
   #filling: Set<Payload> | undefined;
-  #now = 0;
-  #faults = 0;
+  #fieldScope: Scope | undefined;
 
   /** @param mode `values only` brings up no machine: file-level values can be had, nothing can run */
   constructor(file: ScenarioFile, mode: 'run' | 'values only' = 'run') {
@@ -93,6 +97,8 @@ export class Session {
     this.#machine = new Machine(file.machine, file.generation, file.quirks);
     if (this.#machine.hasHardware) this.#deviceAccess = new DeviceAccess(this.#machine.unit);
     this.#layTables();
+    // A register may make the unit read what lies in memory, so it comes after the tables.
+    this.#misprogrammed = this.#machine.program();
     this.machine.kernel.takeIssued();
   }
 
@@ -107,21 +113,24 @@ export class Session {
   }
 
   get now(): number {
-    return this.#now;
+    return this.#timeline.now;
   }
 
-  /** Advances time: what happens from here on belongs to this step. */
-  beginStep(ref: StepRef): void {
-    this.#now++;
-    this.#steps[this.#now] = ref;
-    this.machine.mem.now = this.#now;
-    if (this.machine.hasHardware) this.machine.unit.now = this.#now;
+  /** Advances time: what happens from here on belongs to this step, which runs for the `run`-th time. */
+  beginStep(step: Step, run: number): void {
+    this.#timeline.begin(step, run);
+    this.machine.tell(this.#timeline.now);
     this.#submitted = undefined;
   }
 
-  /** The step that ran at a time. */
+  /** The present step was answered by caches alone and changed nothing: it is no cause of anything later. */
+  leaveNoMark(): void {
+    this.#timeline.leaveNoMark();
+  }
+
+  /** The step that ran at a time; undefined for one that left no mark. */
   stepAt(time: number): StepRef | undefined {
-    return this.#steps[time];
+    return this.#timeline.at(time);
   }
 
   /** A page table that the scenario uses, by its name. */
@@ -130,32 +139,33 @@ export class Session {
     return this.tables.get(name);
   }
 
-  /** What is wrong with a page table that the scenario has used. */
+  /** What is wrong with the machine, or with a page table that the scenario has used. */
   trouble(): string | undefined {
+    if (this.#misprogrammed !== undefined) return this.#misprogrammed;
     for (const [name, trouble] of this.#tableTroubles)
       if (this.#tablesUsed.has(name)) return `the page table ${name} could not be written: ${trouble}`;
     return undefined;
   }
 
+  /** Whether this step has submitted a request to invalidate, by itself or inside another payload. */
+  submitsInvalidation(): boolean {
+    const struct = this.#submitted?.struct;
+    return [struct, struct?.fields.at(-1)?.struct].some((s) => s !== undefined && /inval/.test(s.name));
+  }
+
   noteInvalidation(words: readonly bigint[]): void {
-    const ref = this.#steps[this.#now];
-    if (ref) this.invalidations.push({ time: this.#now, ref, what: describeCommand(words) });
+    const ref = this.stepAt(this.now);
+    if (ref) this.invalidations.push({ time: this.now, ref, what: this.machine.describe(words) });
   }
 
-  /** Faults logged so far. The kernel's handler reads each record and frees its register, so none overflows. */
+  /** Faults logged so far. */
   faultsLogged(): number {
-    return this.#faults;
+    return this.machine.hasHardware ? this.machine.unit.faultsReported : 0;
   }
 
-  /** Takes the record that an access has just logged, as the kernel's fault handler does. */
+  /** The record that an access has just logged. A kernel's handler frees its place, so that none overflows; bare hardware keeps it. */
   takeFaultRecord(): readonly bigint[] | undefined {
-    const { log } = this.machine.unit;
-    const at = log.registers.findIndex((record) => record !== null);
-    if (at < 0) return undefined;
-    const record = log.registers[at]!;
-    log.clear(at);
-    this.#faults++;
-    return record;
+    return this.machine.unit.takeRecord(this.machine.hasKernel);
   }
 
   bind(name: Name | undefined, bound: Bound): void {
@@ -187,12 +197,11 @@ export class Session {
 
   /** The fields of the payload that this step submitted, as the call left them. */
   fieldScope(): Scope {
-    const buffer = this.#submitted;
-    return {
+    this.#fieldScope ??= {
       ...this.names.scope(),
-      member: (_object, path) =>
-        buffer?.struct ? fieldOf(buffer.struct, this.machine.user.peek(buffer.address, buffer.size), path) : undefined,
+      member: (_object, path) => this.#submitted && this.bufferFields(this.#submitted)(path),
     };
+    return this.#fieldScope;
   }
 
   /** Encodes a payload with the names there are now and puts it into user memory; its address is the same each time. */
@@ -304,7 +313,11 @@ export class Session {
       path.map((p) => p.text),
     );
     if (known !== undefined) return known;
-    return undefined;
+    const isClosed = this.hasExited && (device !== undefined || object.text === 'ioas');
+    if (!device && !isClosed) return undefined;
+    const what = `${object.text} has no ${path.map((p) => p.text).join('.')}`;
+    const message = isClosed ? `${what} any more: the process has exited, and its file descriptors are closed` : what;
+    return { noValue: 'mistake', code: 'unknown-field', message, at: path[0] ?? object };
   }
 
   /** Writes the file's page tables into memory: mapping by mapping the first time, then as copies of the pages. */
@@ -353,18 +366,19 @@ export class Session {
             target.write64(at, value);
           },
         };
-    const allocate = (): bigint | undefined => {
-      const page = guest.end;
-      if (!inHost && this.machine.hpaOf(page) === undefined) return undefined;
-      guest.end += PAGE;
-      return page;
+    const allocate = (bytes: bigint): bigint | undefined => {
+      const at = (guest.end + bytes - 1n) & -bytes;
+      for (let page = at; !inHost && page < at + bytes; page += PAGE)
+        if (this.machine.hpaOf(page) === undefined) return undefined;
+      guest.end = at + bytes;
+      return at;
     };
     const guest: GuestTable = {
       table: new PageTable(format, memory, root, allocate),
       format,
       root,
       decl: node,
-      end: end ?? root + PAGE,
+      end: end ?? root + rootPages(format),
     };
     this.tables.set(name, guest);
   }
@@ -375,7 +389,8 @@ export class Session {
       expr ? this.integer(expr) : undefined,
     );
     for (const value of values) if (value !== undefined && isNoValue(value)) return value.message;
-    const [ia, oa, page = PAGE, size = page] = values as [bigint, bigint, bigint | undefined, bigint | undefined];
+    const [smallest] = leafSizes(guest.format) as [bigint];
+    const [ia, oa, page = smallest, size = page] = values as [bigint, bigint, bigint | undefined, bigint | undefined];
     let set = 0n;
     for (const attribute of mapping.attributes) {
       const bits = guest.format.data.attributes[attribute.text];
@@ -387,21 +402,6 @@ export class Session {
     const result = guest.table.map({ ia, oa, size, page, set, ...rights });
     return result.ok ? undefined : result.problem;
   }
-}
-
-/** A hardware command in words: `p_iotlb_inv page, DID 2, PASID 1, ADDR 0x7f00_0000_0000`. */
-export function describeCommand(words: readonly bigint[]): string {
-  const decoded = decodeDescriptor(words);
-  if (!decoded) return `[${words.map((w) => hexGrouped(w)).join(', ')}]`;
-  const { descriptor, fields } = decoded;
-  const granularity = Object.entries(descriptor.granularity ?? {}).find(([, value]) => value === fields['G'])?.[0];
-  const shown = ['DID', 'SID', 'PASID', 'ADDR', 'AM', 'IH'].filter(
-    (name) =>
-      fields[name] !== undefined &&
-      (fields[name] !== 0n || name === 'PASID' || (name === 'ADDR' && granularity === 'page')),
-  );
-  const text = shown.map((name) => `${name} ${name === 'ADDR' ? hexGrouped(fields[name]!) : fields[name]}`);
-  return `${[descriptor.name, granularity].filter(Boolean).join(' ')}${text.length > 0 ? `: ${text.join(', ')}` : ''}`;
 }
 
 export const stageOf = (format: string): 1 | 2 => findFormat(format)?.stage ?? 1;

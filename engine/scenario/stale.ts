@@ -1,27 +1,27 @@
-import { hexGrouped, sizeText } from '../base/text.ts';
-import { culprit, explain, type WalkStep } from '../models/vtd/explain.ts';
-import { type Request, Source, type Translation } from '../models/vtd/translation.ts';
+import { hexGrouped } from '../base/text.ts';
+import { Hit, Kind, Request, type Translation } from '../models/translation.ts';
+import type { Culprit } from '../models/unit.ts';
 import { remedyFor } from './remedy.ts';
 import type { StaleCause, StepRef } from './result.ts';
 import type { Session } from './session.ts';
 
-const CACHES: Readonly<Record<number, string>> = {
-  [Source.Context]: 'context cache',
-  [Source.Pasid]: 'PASID cache',
-  [Source.Iotlb]: 'IOTLB',
-  [Source.DeviceTlb]: 'device TLB',
-};
-
 /** Explains a stale access: what kept it, what edited it, which invalidations missed it, and what would have covered it. */
-export function staleCause(session: Session, request: Request, t: Translation): StaleCause {
+export function staleCause(session: Session, given: Request, t: Translation): StaleCause {
   const { unit } = session.machine;
+  // A device TLB holds what a translation request was answered, so what is asked now is another one.
+  const { sid, pasid, address, access, privileged } = given;
+  const kind = t.hit === Hit.DeviceTlb ? Kind.Translation : given.kind;
+  const request = new Request({ sid, pasid, address, access, privileged, kind });
   const page = request.address & ~((1n << BigInt(t.lg2 || 12)) - 1n);
-  const { source, filledAt, pasid, did } = t;
+  const { source, filledAt } = t;
   // Keep what was used: the walk below reuses the unit's buffers.
-  const size = 1n << BigInt(t.lg2 || 12);
+  const { cache, tag } = unit.holder(request, t, (sid) => deviceName(session, sid));
   const landed = t.ok ? t.hpa : undefined;
-  const found = culprit(unit, request, filledAt);
-  const { outcome } = explain(unit, request);
+  const found = unit.culprit(request, t.since || filledAt);
+  const commands = unit.candidates(request, t, found);
+  // Without a kernel only the scenario itself can flush.
+  const candidates = session.machine.hasKernel ? undefined : commands;
+  const { outcome } = unit.explain(request);
   const reason = outcome.reason;
   const now = outcome.ok
     ? differs(landed, outcome)
@@ -29,24 +29,17 @@ export function staleCause(session: Session, request: Request, t: Translation): 
   const editedAt = found?.editedAt ?? 0;
   const filled = session.stepAt(filledAt);
   const edited = session.stepAt(editedAt);
-  const tag =
-    source === Source.Context
-      ? `device ${deviceName(session, request.sid)}`
-      : source === Source.Pasid
-        ? `device ${deviceName(session, request.sid)}, PASID ${pasid}`
-        : source === Source.DeviceTlb
-          ? `${deviceName(session, request.sid)}, ${request.pasid < 0 ? 'no PASID' : `PASID ${request.pasid}`}, page ${hexGrouped(page)} (${sizeText(size)})`
-          : `DID ${did}${request.pasid < 0 ? '' : `, PASID ${pasid}`}, page ${hexGrouped(page)} (${sizeText(size)})`;
-  const remedy = remedyFor(session, { request, source, page, edited: found?.step });
+  const remedy = remedyFor(session, { request, source, page, edited: found?.step, commands });
   return {
-    cache: CACHES[source] ?? 'cached',
+    cache,
     tag,
     ...(filled ? { filled } : {}),
     ...(edited ? { edited } : {}),
-    ...(found ? { entry: entryText(found.step) } : {}),
+    ...(found ? { entry: entryText(found) } : {}),
     now,
     missed: missedSince(session, editedAt),
     ...remedy,
+    ...(candidates ? { candidates } : {}),
     breach: landed !== undefined && session.reused.some((r) => r.from <= landed && landed < r.to),
   };
 }
@@ -62,19 +55,11 @@ function differs(landed: bigint | undefined, present: Translation): string {
     : `the same address with fewer rights`;
 }
 
-function entryText(step: WalkStep | undefined): string {
-  if (!step) return 'the root table register';
-  const kind = {
-    root: 'root entry',
-    context: 'context entry',
-    pde: 'PASID directory entry',
-    pasid: 'PASID table entry',
-    fs: 'first-stage entry',
-    ss: 'second-stage entry',
-  }[step.what];
-  const place =
-    step.what === 'fs' && step.gpa !== undefined ? `GPA ${hexGrouped(step.gpa)}` : `HPA ${hexGrouped(step.address)}`;
-  return `the ${kind} at ${place} (${step.note})`;
+function entryText({ step, register }: Culprit): string {
+  if (!step) return `the register ${register ?? ''}`;
+  const behind = step.stage !== 2 && step.gpa !== undefined;
+  const place = behind ? `GPA ${hexGrouped(step.gpa!)}` : `HPA ${hexGrouped(step.address)}`;
+  return `the ${step.title} at ${place} (${step.note})`;
 }
 
 /** Invalidations from the edit on that the entry survived, each step once. */

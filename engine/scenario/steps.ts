@@ -8,12 +8,22 @@ import { lifecycle } from './lifecycle.ts';
 import { host, read, reuse, write } from './memory-steps.ts';
 import type { Step } from './program.ts';
 import { fd, inject, respond } from './queue-steps.ts';
+import { command, writeReg } from './raw-steps.ts';
 import type { Session } from './session.ts';
 import { submit } from './submit.ts';
 import { editRange, mapTable } from './table-steps.ts';
+import { counted } from './thrift.ts';
 
 /** Carries out one step and says what happened, without judging it. */
 export function runStep(session: Session, step: Step): Happened {
+  return MAY_INVALIDATE.has(step.kind)
+    ? counted(session, step, () => carryOut(session, step))
+    : carryOut(session, step);
+}
+
+const MAY_INVALIDATE: ReadonlySet<Step['kind']> = new Set(['submit', 'invalidate', 'command']);
+
+function carryOut(session: Session, step: Step): Happened {
   switch (step.kind) {
     case 'submit':
       return submit(session, step);
@@ -34,6 +44,10 @@ export function runStep(session: Session, step: Step): Happened {
       return read(session, step);
     case 'invalidate':
       return invalidate(session, step);
+    case 'write-reg':
+      return writeReg(session, step);
+    case 'command':
+      return command(session, step);
     case 'attach':
     case 'replace':
     case 'detach':

@@ -1,9 +1,8 @@
+import { leafSizes, levelSpan } from '../pagetable/index.ts';
 import type { Happened } from './expect.ts';
 import { plain, problem } from './happened.ts';
 import type { MapStep, ProtectStep, UnmapStep } from './program.ts';
 import { rightsOf, type Session, stageOf } from './session.ts';
-
-const PAGE = 0x1000n;
 
 /** `map`: the guest writes a mapping into its table; nothing is invalidated by it. */
 export const mapTable = (session: Session, step: MapStep): Happened =>
@@ -28,7 +27,7 @@ export function editRange(session: Session, step: UnmapStep | ProtectStep): Happ
   const happened = editTable(session, step.table.text, (guest) => {
     const found = guest.table.find(numbers.from!);
     // Without a size a step means the page that is mapped there.
-    const leaf = found?.leaf ? 1n << BigInt(guest.format.granuleLg2 + guest.format.bitsPerLevel * found.level) : PAGE;
+    const leaf = found?.leaf ? levelSpan(guest.format, found.level) : leafSizes(guest.format)[0]!;
     const from = numbers.size === undefined ? numbers.from! & ~(leaf - 1n) : numbers.from!;
     const size = numbers.size ?? leaf;
     const result =

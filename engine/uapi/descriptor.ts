@@ -30,6 +30,8 @@ export interface FieldInfo {
   readonly target?: Target;
   /** For a flexible array: the struct that lies in it. */
   readonly carries?: Pick<Target, 'struct' | 'by' | 'to'>;
+  /** For words that hardware defines: the IOMMU model, and the structure they are there, or `command` or `event`. */
+  readonly holds?: { readonly model: string; readonly what: string };
   /** For a member of an unnamed union: the sibling field, and the value or bit of it that makes this member the one. */
   readonly when?: { readonly field: string; readonly is: string };
   /** Other names by which a source calls the field, e.g. an older posting; paths may use them, layouts do not. */

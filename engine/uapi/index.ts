@@ -1,4 +1,5 @@
 import type { Generation } from './generation.ts';
+import { bare } from './generations/bare.ts';
 import { iommu54 } from './generations/iommu-5.4.ts';
 import { iommu58 } from './generations/iommu-5.8.ts';
 import { iommu510 } from './generations/iommu-5.10.ts';
@@ -28,7 +29,7 @@ export * from './layout.ts';
 export * from './shipped.ts';
 export { PASID_TABLE_MODELS } from './structs/pasid-table-proposal.ts';
 
-/** The generations whose tables are known, oldest first. Which of them run is the host's to say. */
+/** The generations whose tables are known, oldest first, and bare hardware. Which of them run is the host's to say. */
 export const GENERATIONS: readonly Generation[] = [
   vfio201802,
   iommu201804,
@@ -49,13 +50,13 @@ export const GENERATIONS: readonly Generation[] = [
   iommufd614,
   iommufd617,
   iommufd72,
+  bare,
 ];
 
 /** Every generation id of the language with a one-line title. */
-export const KNOWN_GENERATION_IDS: ReadonlyMap<string, string> = new Map([
-  ...GENERATIONS.map(({ id, title }) => [id, title] as const),
-  ['bare', 'no kernel: registers and memory'],
-]);
+export const KNOWN_GENERATION_IDS: ReadonlyMap<string, string> = new Map(
+  GENERATIONS.map(({ id, title }) => [id, title] as const),
+);
 
 /** The first generation with a constant or ioctl of this name. */
 export const generationWith = (name: string): Generation | undefined =>

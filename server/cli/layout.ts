@@ -31,7 +31,7 @@ export function layout({ uapi, structs, format, quirks, machine }: LayoutCommand
     const chosen =
       structs.length > 0 ? structs.map((name) => structOf(generation, name)) : [...generation.structs.values()];
     json['structs'] = chosen.map(layoutOf);
-    pretty.push(chosen.map(paholeText).join('\n'));
+    pretty.push(chosen.length > 0 ? chosen.map(paholeText).join('\n') : `${generation.id} has no structs\n`);
   }
   if (quirks) {
     json['quirks'] = [...generation.quirks.values()].map(({ name, on, doc, evidence }) => ({

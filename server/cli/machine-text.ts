@@ -1,22 +1,24 @@
 import {
-  defaultMachine,
   type Generation,
   hex,
   hexGrouped,
   type MachineConfig,
+  machineOf,
   modelById,
+  registerAtStart,
   sizeText,
 } from '../../engine/index.ts';
-import { decode } from '../../engine/models/vtd/bit-layout.ts';
+import { decode } from '../../engine/models/bit-layout.ts';
+import type { RegisterInfo } from '../../engine/models/index.ts';
 
 /** Which way the generation hands a device to user space, as `machine` says it; undefined where it is not handed over. */
 function wayIn({ ioctls, constants }: Generation, { containerType }: MachineConfig): Setup | undefined {
-  if (ioctls.has('VFIO_SET_IOMMU')) {
-    const wanted = BigInt(containerType);
-    const type = [...constants.values()].find((c) => c.name.endsWith('_IOMMU') && c.value === wanted);
-    return { word: 'container', key: 'type', value: containerType, text: type?.name ?? `${containerType}` };
-  }
-  return ioctls.has('IOMMU_IOAS_ALLOC') ? { word: 'iommufd', key: 'empty', value: 0, text: '0' } : undefined;
+  // An iommufd knows the ioctls of a container too.
+  if (ioctls.has('IOMMU_IOAS_ALLOC')) return { word: 'iommufd', key: 'empty', value: 0, text: '0' };
+  if (!ioctls.has('VFIO_SET_IOMMU')) return undefined;
+  const wanted = BigInt(containerType);
+  const type = [...constants.values()].find((c) => c.name.endsWith('_IOMMU') && c.value === wanted);
+  return { word: 'container', key: 'type', value: containerType, text: type?.name ?? `${containerType}` };
 }
 
 interface Setup {
@@ -44,14 +46,35 @@ function registersOf({ model, cap, ecap, idr }: MachineConfig): Register[] {
   });
 }
 
+/** Registers that software programs, as they are when a scenario begins: what a bare machine may give. */
+function programmable(config: MachineConfig): readonly (RegisterInfo & { readonly start: bigint })[] {
+  const { capabilities = {}, hardware } = modelById(config.model) ?? {};
+  const isCapability = (name: string): boolean => name in capabilities || name.toLowerCase() in capabilities;
+  if (!config.bare) return [];
+  return (hardware?.registers ?? [])
+    .filter((r) => !isCapability(r.name))
+    .map((r) => ({ ...r, start: registerAtStart(r.name, config) ?? 0n }));
+}
+
 /** The default machine of a generation as data. */
 export function machineJson(generation: Generation): object {
-  const config = defaultMachine(generation.model);
+  const config = machineOf(generation);
   const setup = wayIn(generation, config);
   const { model, haw, devices, ram } = config;
   return {
     ...(setup ? { [setup.word]: { [setup.key]: setup.value } } : {}),
-    iommu: { model, haw, registers: registersOf(config) },
+    iommu: {
+      model,
+      haw,
+      registers: registersOf(config),
+      ...(config.bare
+        ? {
+            programmed: programmable(config).map(({ name, offset, width, access, start, doc }) => {
+              return { name, offset: hex(offset), width, access, value: hex(start), doc };
+            }),
+          }
+        : {}),
+    },
     devices: devices.map(({ name, bdf, sid, pasidBits, ats, pri, group }) => {
       return { name, bdf, sid: hex(sid), pasid: pasidBits, ats: Number(ats), pri: Number(pri), group };
     }),
@@ -61,7 +84,7 @@ export function machineJson(generation: Generation): object {
 
 /** The default machine as one would write it, with each register's fields spelt out. */
 export function machineText(generation: Generation): string {
-  const config = defaultMachine(generation.model);
+  const config = machineOf(generation);
   const setup = wayIn(generation, config);
   const { model, haw, devices, ram } = config;
   const lines = [
@@ -73,6 +96,11 @@ export function machineText(generation: Generation): string {
       ...fields.map((f) => `      // ${f.name.padEnd(8)} ${String(f.value).padStart(3)}  ${f.doc}`),
     ]),
     ...(model === 'vtd' ? [`    haw = ${haw}`] : []),
+    ...(config.bare ? ['    // Registers that software programs, with what they read when a scenario begins:'] : []),
+    ...programmable(config).map(
+      ({ name, offset, access, start, doc }) =>
+        `    // ${name.padEnd(12)} ${access.padEnd(4)}  at 0x${offset.toString(16).padStart(3, '0')}  ${hex(start).padEnd(10)}  ${doc}`,
+    ),
     '  }',
     ...devices.map(
       (d) =>

@@ -11,8 +11,8 @@ import {
   skipsOf,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
+import type { BitLayout } from '../../engine/models/bit-layout.ts';
 import { sysfsProperty } from '../../engine/models/sysfs.ts';
-import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
 import { FAULTS } from '../../engine/models/vtd/faults.ts';
 import { RULES } from '../language/rules/index.ts';
 import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
@@ -93,15 +93,23 @@ const DOCS: Readonly<Record<string, (words: readonly string[], key: string) => s
       `**${field.name}**, bit ${field.lo}${field.width === 1 ? '' : ` to ${field.lo + field.width - 1}`}\n\n${field.doc}`
     );
   },
-  command([name]) {
-    const descriptor = DESCRIPTORS.find((d) => d.name === name);
-    if (!descriptor) return undefined;
-    const fields = descriptor.fields.filter((f) => f.name !== 'TYPE').map((f) => `- \`${f.name}\`: ${f.doc}`);
-    return `**${descriptor.name}** (${descriptor.source})\n\n${descriptor.doc}\n\n${fields.join('\n')}`;
+  command([model, name]) {
+    const layout = modelById(model ?? '')?.hardware?.commands.find((c) => c.name === name);
+    return layout && bitsDoc(layout, layout.fixed);
   },
-  commandfield([command, name]) {
-    const field = DESCRIPTORS.find((d) => d.name === command)?.fields.find((f) => f.name === name);
+  record([model, name]) {
+    const layout = modelById(model ?? '')?.hardware?.records.find((r) => r.name === name);
+    return layout && bitsDoc(layout);
+  },
+  bits([model, owner, name]) {
+    const { commands = [], records = [] } = modelById(model ?? '')?.hardware ?? {};
+    const layout = [...commands, ...records].find((each) => each.name === owner);
+    const field = layout?.fields.find((f) => f.name === name);
     return field && `**${field.name}** · ${field.width} bits\n\n${field.doc}`;
+  },
+  register([model, name]) {
+    const register = modelById(model ?? '')?.hardware?.registers.find((r) => r.name === name);
+    return register && `**${name}** · ${register.width} bits, ${register.access}\n\n${register.doc}`;
   },
   format([name]) {
     const data = findFormat(name ?? '')?.make(WIDEST_LIMITS).data;
@@ -110,10 +118,16 @@ const DOCS: Readonly<Record<string, (words: readonly string[], key: string) => s
   bit([format, attribute]) {
     const flag = findFormat(format ?? '')
       ?.make(WIDEST_LIMITS)
-      .data.flags.find((f) => f.attribute === attribute);
+      .data.flags.find((f) => f.attribute === attribute || (attribute ?? '') in (f.values ?? {}));
     return flag && `**${flag.name}**: ${flag.doc}`;
   },
 };
+
+/** A command or record with the fields that a file may give. */
+function bitsDoc({ name, source, doc, fields }: BitLayout, fixed: object = {}): string {
+  const rows = fields.filter((f) => !(f.name in fixed)).map((f) => `- \`${f.name}\`: ${f.doc}`);
+  return `**${name}** (${source})\n\n${doc}\n\n${rows.join('\n')}`;
+}
 
 function fieldDoc(field: Field, path: string, offset: number): string {
   const facts = [

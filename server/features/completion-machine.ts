@@ -1,6 +1,7 @@
 import { MODELS, modelById, modelsOf } from '../../engine/index.ts';
 import { sysfsProperty } from '../../engine/models/sysfs.ts';
 import { machineItems } from '../language/machine/items.ts';
+import { registerKeys } from '../language/machine/registers.ts';
 import { T } from '../language/scanner.ts';
 import { offerSysfs } from './completion-members.ts';
 import type { Offers } from './completion-offers.ts';
@@ -61,7 +62,7 @@ const SETTINGS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Keys of an `iommu` that are no fields of its registers. */
 const WHOLE: Readonly<Record<string, readonly string[]>> = { vtd: ['cap', 'ecap', 'haw'] };
-const SWITCHES: ReadonlySet<string> = new Set(['ats', 'pri', 'empty', 'mm', 'ptrace']);
+const SWITCHES: ReadonlySet<string> = new Set(['ats', 'pri', 'psc', 'empty', 'mm', 'ptrace']);
 
 export function offerSetting(r: Reader, { item, name }: Block & { kind: 'settings' }): void {
   const { offers } = r;
@@ -105,6 +106,16 @@ function offerKeys(offers: Offers, item: string, name: string): void {
   if (model.id === 'smmuv3')
     for (const register of Object.keys(model.capabilities).filter(isFree))
       offers.add(register, 'setting', { rank: 1, detail: 'whole register', insert: insert(register) });
+  if (model.hardware && isFree('psc')) offers.keywords(['psc'], 'machine', { insert: insert('psc'), rank: 2 });
+  if (offers.generation.id === 'bare')
+    for (const { name, doc } of model.hardware?.registers ?? [])
+      if (registerKeys(model.id).includes(name) && isFree(name))
+        offers.add(name, 'setting', {
+          rank: 1,
+          detail: doc,
+          insert: insert(name),
+          doc: `register ${model.id} ${name}`,
+        });
   offerSysfs(offers, isFree, insert, model.id);
   offers.capabilities(isFree, insert, model);
 }

@@ -46,9 +46,11 @@ export function fieldKey({ generation }: Offers, struct: Struct, path: readonly 
 
 /** Behind `iommu0.`: registers and their fields, as the machine's model has them, and the files of 2018's sysfs. */
 function offerRegisters(offers: Offers): void {
-  const model = offers.model.id;
-  const whole = model === 'vtd' ? ['CAP', 'ECAP', 'RTADDR'] : model === 'smmuv3' ? ID_REGISTERS : [];
-  for (const register of whole) offers.add(register, 'field', { rank: 0, detail: 'register' });
+  const { id: model, hardware } = offers.model;
+  if (hardware) offers.registers(false);
+  else
+    for (const register of model === 'smmuv3' ? ID_REGISTERS : [])
+      offers.add(register, 'field', { rank: 0, detail: 'register' });
   offers.capabilities(() => true);
   offerSysfs(
     offers,

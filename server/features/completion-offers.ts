@@ -11,7 +11,9 @@ import {
   KNOWN_GENERATION_IDS,
   MODELS,
   modelById,
-  RUNNABLE_GENERATION_IDS,
+  recordOf,
+  recordsOf,
+  SCENARIO_GENERATION_IDS,
   type Struct,
   skipsOf,
   WIDEST_LIMITS,
@@ -87,7 +89,7 @@ export interface Wanted {
 }
 
 /** Steps and assertions that need a model whose accesses are followed. */
-const HARDWARE_STEPS: ReadonlySet<string> = new Set(['dma', 'invalidate']);
+const HARDWARE_STEPS: ReadonlySet<string> = new Set(['dma', 'invalidate', 'command']);
 const HARDWARE_ASSERTIONS: ReadonlySet<string> = new Set(['cached', 'uncached', 'faults']);
 /** Assertions that look into the kernel's mock. */
 const MOCK_ONLY: ReadonlySet<string> = new Set(['iotlb', 'devcache']);
@@ -169,12 +171,12 @@ export class Offers {
 
   /** Whether accesses through the model can be followed, so that there is something to fault and to command. */
   get hasHardware(): boolean {
-    return this.model.commands.length > 0;
+    return this.model.hardware !== undefined;
   }
 
   generations(): void {
     for (const [id, title] of KNOWN_GENERATION_IDS) {
-      const runs = RUNNABLE_GENERATION_IDS.includes(id);
+      const runs = SCENARIO_GENERATION_IDS.includes(id);
       const known = findGeneration(id);
       const limit = known?.header ? 'layouts only' : known ? 'checked, but not run yet' : 'not available yet';
       this.#id(id, 'generation', {
@@ -384,7 +386,55 @@ export class Offers {
   }
 
   commands(): void {
-    for (const name of this.model.commands) this.add(name, 'command', { rank: 1, doc: `command ${name}` });
+    const { id, hardware } = this.model;
+    for (const { name } of hardware?.commands ?? [])
+      this.add(name, 'command', { rank: 1, doc: `command ${id} ${name}` });
+  }
+
+  /** Names of errors that a command can meet. */
+  commandErrors(): void {
+    for (const name of this.model.hardware?.commandErrors ?? []) this.#id(name, 'fault', { rank: 1 });
+  }
+
+  /** Records that a device sends where no kernel stands in between, inline or with `named` the beginning of a declaration. */
+  records({ named, rank }: { readonly named: boolean; readonly rank: number }): void {
+    const machine = this.resolved.scenarioFile?.machine;
+    for (const { name, bits } of machine ? recordsOf(machine) : [])
+      this.add(name, 'struct', {
+        rank,
+        detail: `record of ${bits / 8} bytes`,
+        snippet: named ? `${name} \${1:name} { $0 }` : `${name} { $0 }`,
+        doc: `record ${this.model.id} ${name}`,
+      });
+  }
+
+  /** Payloads that are such records. */
+  recordPayloads(rank: number): void {
+    const { scenarioFile: file } = this.resolved;
+    for (const [name, { node }] of file?.payloads ?? [])
+      if (recordOf(node, file!.machine)) this.add(name, 'payload', { rank, detail: node.word.text });
+  }
+
+  /** Registers of the model. @param writable only those that software writes */
+  registers(writable: boolean, insert: (name: string) => string = (name) => name): void {
+    const { id, hardware } = this.model;
+    for (const { name, access, width, doc } of hardware?.registers ?? [])
+      if (!writable || access !== 'ro')
+        this.add(name, 'setting', {
+          rank: access === 'rw' || !writable ? 0 : 1,
+          detail: `${width} bits, ${access}: ${doc}`,
+          insert: insert(name),
+          doc: `register ${id} ${name}`,
+        });
+    // What is read may be a field as well.
+    if (writable) return;
+    for (const { name: owner, layout } of hardware?.registers ?? [])
+      for (const field of layout?.fields ?? [])
+        this.add(field.name, 'setting', {
+          rank: 2,
+          detail: `${owner}, ${field.width} bit${field.width === 1 ? '' : 's'}`,
+          doc: `text ${field.doc}`,
+        });
   }
 
   /** Words behind the address of a mapping. */

@@ -40,10 +40,9 @@ const OF_ATTACH: ReadonlySet<string> = new Set(['to', 'pasid']);
 const DUE: ReadonlySet<string> = new Set(['at', 'pasid', 'to']);
 
 /** Options in any order, `= V` of a dma, and `expect`. */
-export function options(r: Reader, step: StepWord): void {
+export function options(r: Reader, step: StepWord, known: readonly string[] = STEP_OPTIONS[step]): void {
   const { offers } = r;
   const idle = idleOptions(step, offers);
-  const known: readonly string[] = STEP_OPTIONS[step];
   const given = new Set<string>();
   while (!r.end) {
     const { word } = r;

@@ -6,7 +6,7 @@ import { fieldKey, offerFields } from './completion-members.ts';
 import type { Offers, Wanted } from './completion-offers.ts';
 import { device } from './completion-parts.ts';
 import type { Reader } from './completion-reader.ts';
-import { hasIommufd } from './members.ts';
+import { hasIommufd, OF_DMA } from './members.ts';
 
 /** Outcomes that say something of a step, likeliest first. */
 const LIKELY: Readonly<Partial<Record<StepWord, readonly string[]>>> = {
@@ -16,7 +16,11 @@ const LIKELY: Readonly<Partial<Record<StepWord, readonly string[]>>> = {
   replace: ['ok', 'reason', 'issued', 'any'],
   detach: ['ok', 'reason', 'issued', 'any'],
   read: ['value', 'ok', 'any'],
+  invalidate: ['ok', 'error', 'issued', 'any'],
+  command: ['ok', 'error', 'issued', 'any'],
 };
+/** What may answer, or shorten a walk. */
+const CACHES: readonly string[] = ['iotlb', 'psc', 'devtlb'];
 const VALUED: ReadonlySet<string> = new Set(['returns', 'hpa', 'gpa', 'value', 'refs', 'config']);
 const TAKES_ERRNO: ReadonlySet<StepWord> = new Set([
   'submit',
@@ -58,6 +62,12 @@ export function outcomes(r: Reader, step: StepWord): void {
         return;
       }
       r.id();
+    } else if (word === 'error') {
+      if (r.end) {
+        offers.commandErrors();
+        return;
+      }
+      r.id();
     } else if (word === 'hidden') {
       if (r.end) {
         offers.errnos(1);
@@ -66,8 +76,8 @@ export function outcomes(r: Reader, step: StepWord): void {
       }
       if (r.word.startsWith('E') || r.word === 'skipped') r.next();
     } else if (word === 'hit') {
-      if (r.end) offers.keywords(['iotlb', 'devtlb'], 'outcome', { rank: 1 });
-      else if (r.word === 'iotlb' || r.word === 'devtlb') r.next();
+      if (r.end) offers.keywords(CACHES, 'outcome', { rank: 1 });
+      else if (CACHES.includes(r.word)) r.next();
     } else if (VALUED.has(word)) {
       if (r.kind >= T.Equal) r.next();
       if (r.expression()) return;
@@ -101,6 +111,9 @@ function offerOutcomes(offers: Offers, step: StepWord): void {
   offers.keywords(likely, 'outcome', { rank: 1 });
   if (TAKES_ERRNO.has(step)) offers.errnos(2);
   offers.keywords(OUTCOMES, 'outcome', { rank: 6 });
+  const known = new Set<string>(OUTCOMES);
+  for (const { name, doc } of step === 'dma' ? OF_DMA : [])
+    if (!known.has(name)) offers.add(name, 'field', { rank: 6, detail: doc });
   if (step !== 'submit') return;
   // Fields that the kernel fills in can be compared as they are after the call.
   const submitted = submittedHere(offers);

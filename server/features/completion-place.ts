@@ -12,7 +12,8 @@ export type Block =
   | { readonly kind: 'mappings'; readonly format: string }
   | { readonly kind: 'elements'; readonly struct: Struct | undefined }
   | FieldsBlock
-  | { readonly kind: 'command'; readonly command: string };
+  /** Fields of a hardware command or record, which are bits of it. */
+  | { readonly kind: 'bits'; readonly owner: string };
 
 /** Fields of the payload of struct `whole` whose braces open at token `root`; `struct` is the member at `path` in it. */
 export interface FieldsBlock {
@@ -262,6 +263,7 @@ function classify(
       case 'evolve':
         return { kind: 'evolve' };
       default:
+        if (first !== '' && generation.id === 'bare') return { kind: 'bits', owner: first };
         return first === '' ? { kind: 'other' } : fieldsOf(kindStruct(first, generation), open);
     }
   }
@@ -275,7 +277,9 @@ function classify(
     case 'steps':
       if (first === 'for') return { kind: 'steps' };
       if (first === 'parallel') return { kind: 'lanes' };
-      if (first === 'invalidate') return { kind: 'command', command: word(from + 2) };
+      if (first === 'invalidate') return { kind: 'bits', owner: word(from + 2) };
+      // Without a kernel a device sends records of the hardware and nothing else.
+      if (first === 'inject' && generation.id === 'bare') return { kind: 'bits', owner: word(from + 2) };
       return inlinePayload(word, from, open, generation) ?? { kind: 'other' };
     case 'fields': {
       const inline = inlinePayload(word, from, open, generation);

@@ -1,7 +1,7 @@
-import { findFormat, type Generation } from '../../engine/index.ts';
+import { findFormat, type Generation, leafSizes, sizeText, WIDEST_LIMITS } from '../../engine/index.ts';
 import { T } from '../language/scanner.ts';
 import { isPlanned } from '../language/scenario-names.ts';
-import { STEP_OPTIONS, type StepWord } from '../language/words.ts';
+import { FD_OPTIONS, STEP_OPTIONS, type StepWord } from '../language/words.ts';
 import type { Offers } from './completion-offers.ts';
 import { options } from './completion-options.ts';
 import { assertions, outcomes } from './completion-outcomes.ts';
@@ -15,10 +15,11 @@ const SNIPPETS: Readonly<Partial<Record<StepWord, string>>> = {
   let: 'let ${1:NAME} = $0',
   dma: 'dma ${1|read,write,exec|} ',
   invalidate: 'invalidate iommu0 ',
+  command: 'command iommu0 [$0]',
   // biome-ignore-end lint/suspicious/noTemplateCurlyInString: snippet placeholders
 };
 
-const ALONE: ReadonlySet<string> = new Set(['exit', 'for', 'note', 'let', 'dma', 'invalidate']);
+const ALONE: ReadonlySet<string> = new Set(['exit', 'for', 'note', 'let', 'dma', 'invalidate', 'command']);
 
 /** What may stand at the cursor in a scenario. */
 export function offerStep(r: Reader): void {
@@ -64,6 +65,14 @@ export function offerStep(r: Reader): void {
     case 'invalidate':
       invalidate(r);
       return;
+    case 'command':
+      if (r.end) {
+        offers.iommus();
+        return;
+      }
+      r.next();
+      if (!r.expression()) options(r, step);
+      return;
     case 'attach':
     case 'replace':
     case 'detach':
@@ -76,7 +85,7 @@ export function offerStep(r: Reader): void {
       return;
     case 'inject':
       if (device(r)) return;
-      if (!r.expression({}, () => offerRecords(offers, isRecord))) options(r, step);
+      if (!r.expression({}, () => offerInjections(offers))) options(r, step);
       return;
     case 'respond':
       if (!r.expression({}, () => offerRecords(offers, isResponse(offers.generation)))) options(r, step);
@@ -108,6 +117,16 @@ const RECORDS: ReadonlySet<string> = new Set([
   'iommu_viommu_event_selftest',
   'iommu_vevent_arm_smmuv3',
 ]);
+
+/** What a device can send: a report as the kernel takes it, or without one a record of the hardware. */
+function offerInjections(offers: Offers): void {
+  if (offers.generation.id !== 'bare') {
+    offerRecords(offers, isRecord);
+    return;
+  }
+  offers.records({ named: false, rank: 1 });
+  offers.recordPayloads(1);
+}
 
 /** The struct that answers a page request by a call. */
 const isResponse =
@@ -158,6 +177,12 @@ function offerSubmits(offers: Offers): void {
   offers.expression();
 }
 
+/** What `page` may say for a table of this format. */
+function pageSizes(format: string): string[] {
+  const choice = findFormat(format);
+  return choice ? leafSizes(choice.make(WIDEST_LIMITS)).map(sizeText) : ['4K', '2M', '1G'];
+}
+
 /** `IOVA [size N] -> ADDR [perms] [page S] [attributes]`, of a table's body and, with `expect`, of a map step. */
 export function mapping(r: Reader, format: string, { isStep = true } = {}): void {
   const { offers } = r;
@@ -176,7 +201,7 @@ export function mapping(r: Reader, format: string, { isStep = true } = {}): void
     }
     if (r.takeWord('page')) {
       if (r.end) {
-        for (const size of ['4K', '2M', '1G']) offers.add(size, 'value', { rank: 1 });
+        for (const size of pageSizes(format)) offers.add(size, 'value', { rank: 1 });
         return;
       }
       if (r.expression()) return;
@@ -215,7 +240,13 @@ function host(r: Reader): void {
 const WIDTHS = ['u8', 'u16', 'u32', 'u64'];
 
 function access(r: Reader, step: 'read' | 'write'): void {
-  const spaces = ['gpa', 'hpa', 'user', ...(isPlanned('fd', r.offers) ? [] : ['fd'])];
+  const registers = step === 'write' && r.offers.hasHardware ? ['reg'] : [];
+  const spaces = ['gpa', 'hpa', 'user', ...registers, ...(isPlanned('fd', r.offers) ? [] : ['fd'])];
+  if (step === 'write' && r.word === 'reg') {
+    r.next();
+    writeReg(r);
+    return;
+  }
   if (r.word === 'fd') {
     r.next();
     queue(r, step);
@@ -227,7 +258,21 @@ function access(r: Reader, step: 'read' | 'write'): void {
   options(r, step);
 }
 
-/** `E into NAME [size N]` and `E from NAME [size N]`, behind `read fd` and `write fd`. */
+/** `iommu0.NAME = V`, behind `write reg`. */
+function writeReg(r: Reader): void {
+  const { offers } = r;
+  if (r.end) {
+    if (offers.place.path.length === 0) offers.iommus();
+    else if (offers.place.path.length === 1)
+      offers.registers(true, (name) => (offers.place.isFollowed ? name : `${name} = `));
+    return;
+  }
+  r.next();
+  while (r.take(T.Dot)) r.next();
+  if (r.take(T.Assign) && !r.expression({ prefer: 'tables' })) options(r, 'write');
+}
+
+/** `E into NAME` and `E from NAME` with their options, behind `read fd` and `write fd`. */
 function queue(r: Reader, step: 'read' | 'write'): void {
   const { offers } = r;
   if (r.expression({ ids: ['file descriptor'] })) return;
@@ -242,9 +287,7 @@ function queue(r: Reader, step: 'read' | 'write'): void {
     return;
   }
   r.next();
-  if (sized(r)) return;
-  if (r.end) offers.keywords(['expect'], 'step', { rank: 3 });
-  else if (r.takeWord('expect')) outcomes(r, step);
+  options(r, step, FD_OPTIONS);
 }
 
 function invalidate(r: Reader): void {

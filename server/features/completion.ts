@@ -1,5 +1,4 @@
-import { FORMATS, findGeneration, NEW_FIELD_TYPES, RUNNABLE_GENERATION_IDS } from '../../engine/index.ts';
-import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
+import { FORMATS, findGeneration, NEW_FIELD_TYPES, openFields, RUNNABLE_GENERATION_IDS } from '../../engine/index.ts';
 import type { Resolved } from '../language/resolve.ts';
 import { scan, T } from '../language/scanner.ts';
 import { RESERVED } from '../language/words.ts';
@@ -59,8 +58,8 @@ function offerIn(offers: Offers, block: Block | undefined): void {
     case 'lanes':
       if (r.end) offers.keywords(['lane'], 'option');
       break;
-    case 'command':
-      offerCommandField(r, block.command);
+    case 'bits':
+      offerBitField(r, block.owner);
       break;
     case 'values':
       r.expression();
@@ -97,6 +96,7 @@ function offerDeclaration(r: Reader): void {
       offers.keywords([word], 'declaration', { ...how, rank: word === 'uapi' ? 0 : 2 });
     }
     offers.kinds(generation.kinds.values(), { named: true, rank: 1 });
+    offers.records({ named: true, rank: 1 });
     return;
   }
   const { word } = r;
@@ -239,25 +239,32 @@ function offerQuirk(r: Reader): void {
   if (r.take(T.Assign) && r.end) offers.keywords(['on', 'off'], 'declaration', { rank: 0 });
 }
 
-function offerCommandField(r: Reader, command: string): void {
+/** A field of a command or of a record, whose fields are bits. */
+function offerBitField(r: Reader, owner: string): void {
   const { offers } = r;
-  const descriptor = DESCRIPTORS.find(({ name }) => name === command);
-  if (!descriptor) return;
+  const { id, hardware } = offers.model;
+  const command = hardware?.commands.find(({ name }) => name === owner);
+  const layout = command ?? hardware?.records.find(({ name }) => name === owner);
+  if (!layout) return;
   r.take(T.Dot);
   if (r.end) {
-    for (const field of descriptor.fields)
-      if (field.name !== 'TYPE')
-        offers.add(field.name, 'field', {
-          rank: 1,
-          detail: field.values ? Object.keys(field.values).join(' or ') : `${field.width} bits`,
-          insert: offers.place.isFollowed ? field.name : `${field.name} = `,
-          doc: `commandfield ${command} ${field.name}`,
-        });
+    for (const field of openFields(layout, command?.fixed))
+      offers.add(field.name, 'field', {
+        rank: 1,
+        detail: field.values
+          ? Object.keys(field.values).join(' or ')
+          : `${field.width} bit${field.width === 1 ? '' : 's'}`,
+        insert: offers.place.isFollowed ? field.name : `${field.name} = `,
+        doc: `bits ${id} ${owner} ${field.name}`,
+      });
     return;
   }
-  const field = descriptor.fields.find(({ name }) => name === r.word);
+  const field = layout.fields.find(({ name }) => name === r.word);
   r.next();
   if (!r.take(T.Assign)) return;
   if (field?.values && r.end) for (const word of Object.keys(field.values)) offers.add(word, 'value', { rank: 1 });
-  else r.expression({ ...(field?.name === 'PASID' ? { prefer: 'pasids' } : {}) });
+  else r.expression({ ...(PASIDS.has(field?.name ?? '') ? { prefer: 'pasids' } : {}) });
 }
+
+/** Fields that hold a PASID. */
+const PASIDS: ReadonlySet<string> = new Set(['PASID', 'SubstreamID', 'SSID']);

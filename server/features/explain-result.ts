@@ -1,15 +1,7 @@
-import {
-  count,
-  describeCommand,
-  ERRNO,
-  hexGrouped,
-  isErrno,
-  type StaleCause,
-  type StepRef,
-} from '../../engine/index.ts';
+import { count, ERRNO, hexGrouped, isErrno, type StaleCause, type StepRef } from '../../engine/index.ts';
 import { atMost, block, code, list, paragraphs } from './hover-markdown.ts';
 import { type Lines, lineOf } from './lines.ts';
-import { outcomeText } from './outcome-text.ts';
+import { noRemedyText, outcomeText } from './outcome-text.ts';
 import type { ScenarioReport, StepReport } from './run-file.ts';
 
 /** One time that a step ran, with the run of the scenario it ran in. */
@@ -125,7 +117,7 @@ function incident({ detail }: StepReport, cause: StaleCause, lines: Lines): stri
   ];
   const covers = cause.remedy
     ? `Would have covered it: ${cause.remedyText ?? 'this invalidation'}.`
-    : 'No call of this generation reaches this entry: the kernel owes the invalidation.';
+    : sentence(noRemedyText(cause));
   return paragraphs(
     cause.breach ? '**Breach**: a stale translation reached memory that has a new owner.' : '**Stale** translation.',
     list(items),
@@ -135,17 +127,21 @@ function incident({ detail }: StepReport, cause: StaleCause, lines: Lines): stri
 }
 
 /** What else came of the step: commands, notes, the fault record, the pieces of a split access. */
-function effects({ detail, outcome }: StepReport): string {
-  const { issued, issuedText, notes, event, pieces, value, gpa, fields } = detail;
+function effects({ detail, outcome, step }: StepReport): string {
+  const { issuedText, notes, event, pieces, value, gpa, fields } = detail;
   const written = Object.entries(fields ?? {}).map(([path, v]) => code(`${path} = ${hexGrouped(v)}`));
   const items = [
     ...(value === undefined || outcome !== 'hpa' ? [] : [`Value: ${code(hexGrouped(value))}.`]),
     ...(gpa === undefined ? [] : [`Guest-physical address: ${code(hexGrouped(gpa))}.`]),
     ...(pieces ? [`Split into ${count(pieces.length, 'piece')} at page boundaries.`] : []),
     ...(written.length > 0 ? [`Written by the kernel: ${atMost(written, MAX_COMMANDS).join(', ')}.`] : []),
-    ...(event ? [`Fault record: ${code(`[${event.map((w) => hexGrouped(w)).join(', ')}]`)}.`] : []),
+    ...(event
+      ? [
+          `${step.kind === 'inject' ? 'Sent' : 'Fault record'}: ${code(`[${event.map((w) => hexGrouped(w)).join(', ')}]`)}.`,
+        ]
+      : []),
     ...atMost(
-      (issuedText ?? (issued ?? []).map((words) => describeCommand(words))).map((text) => `Issued: ${code(text)}.`),
+      (issuedText ?? []).map((text) => `Issued: ${code(text)}.`),
       MAX_COMMANDS,
     ),
     ...(notes ?? []).map((note) => `Note: ${code(note)}.`),

@@ -55,7 +55,7 @@ function textC(expr: Expr, at: CNames): string {
     case 'name':
       return nameC(expr.name, expr, at);
     case 'member': {
-      const path = expr.path.map(({ text }) => text);
+      const path = pathC(expr, at);
       const there = at.member(expr.object.text, path);
       if (there !== undefined) return there;
       return valueOrRefuse(expr, at, `${expr.object.text}.${path.join('.')} is known to the model alone`);
@@ -63,7 +63,7 @@ function textC(expr: Expr, at: CNames): string {
     case 'address-of': {
       const payload = at.payload(expr.name.text);
       if (!payload) throw new NotInC(`the address of ${expr.name.text} is known only when a program runs`);
-      const path = (expr.path ?? []).map(({ text }) => text);
+      const path = pathC(expr, at);
       const place = path.length > 0 ? `${payload.variable}${payload.prefix}${designator(path)}` : payload.variable;
       return `(__u64)(uintptr_t)&${place}`;
     }
@@ -86,6 +86,13 @@ function textC(expr: Expr, at: CNames): string {
       throw new NotInC(`a ${expr.kind} is no number`);
   }
 }
+
+/** The names of a path; an index that is no plain number is a C expression in brackets. */
+const pathC = ({ path = [], indices }: Extract<Expr, { kind: 'member' | 'address-of' }>, at: CNames): string[] =>
+  path.map(({ text }, i) => {
+    const index = indices?.get(i);
+    return index ? `[${exprC(index, at)}]` : text;
+  });
 
 /** `.a.b[3]`: the way to a member. */
 export const designator = (path: readonly string[]): string =>

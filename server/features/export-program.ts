@@ -351,8 +351,13 @@ export class Program {
     const returned = this.variables.of('memory', 'moved');
     this.heads.set(returned, `long ${returned} = 0;`);
     this.put(`${returned} = ${step.op}((int)${this.expr(step.fd)}, &${buffer.variable}, ${size});`);
-    this.put(`vsva_result(${this.#line(step)}, "${step.op}", ${returned} < 0 ? -errno : ${returned});`);
+    this.put(`${returned} = ${returned} < 0 ? -errno : ${returned};`);
+    this.put(`vsva_result(${this.#line(step)}, "${step.op}", ${returned});`);
     this.put(`vsva_done(${this.expected(step)});`);
+    if (step.as) {
+      this.put(`${this.bind(step.as.text)} = (__u64)${returned};`);
+      this.#keep(step.as.text, this.#placed.of(this.#file.payloads.get(step.buffer.text)!, step.buffer.text));
+    }
     return true;
   }
 }

@@ -1,10 +1,11 @@
-import { hex, hexGrouped, modelById, modelsOf, type ScenarioFile } from '../../engine/index.ts';
+import { hex, hexGrouped, modelById, modelsOf, registerInfo, type ScenarioFile } from '../../engine/index.ts';
 import { ID_REGISTERS } from '../../engine/models/smmuv3/id-fields.ts';
 import { DEFAULT_IDS, ID_LAYOUTS, ID_NEEDS, idField, readField } from '../../engine/models/smmuv3/ids.ts';
 import { SYSFS_MODELS, type SysfsProperty, sysfsProperty } from '../../engine/models/sysfs.ts';
 import { sysfsValue } from '../../engine/models/sysfs-read.ts';
+import { bitsText, registerMarkdown } from './hover-commands.ts';
 import { isAt, type KnownPlace } from './hover-context.ts';
-import { bitsText, capabilityMarkdown } from './hover-hardware.ts';
+import { capabilityMarkdown } from './hover-hardware.ts';
 import { code, list, paragraphs } from './hover-markdown.ts';
 import { deviceMembers, FD_NAMES, fdMembers } from './members.ts';
 
@@ -35,26 +36,25 @@ export function modelMarkdown(id: string, { generation }: ScenarioFile): string 
 /** What `iommu0.NAME` and a key of `iommu MODEL { }` stand for: a register, a field of one, or a file of sysfs. */
 export function iommuMemberMarkdown(name: string, file: ScenarioFile): string | undefined {
   const { machine } = file;
+  // A register wins over a field of the same name, as reading it does.
+  if (registerInfo(name, machine)) return registerText(name, file);
+  return keyMarkdown(name, file);
+}
+
+/** A whole capability register is told with its fields as this machine has them. */
+const registerText = (name: string, file: ScenarioFile): string | undefined =>
+  (file.machine.model === 'smmuv3' ? idMarkdown(name, file) : undefined) ?? registerMarkdown(name, file);
+
+/** A key of `iommu MODEL { }`, where a field of a capability register wins over a register. */
+function keyMarkdown(name: string, file: ScenarioFile): string | undefined {
+  const { machine } = file;
   const own =
     machine.model === 'vtd'
-      ? (capabilityMarkdown(name, file) ?? vtdRegister(name, file))
+      ? capabilityMarkdown(name, file)
       : machine.model === 'smmuv3'
         ? idMarkdown(name, file)
         : undefined;
-  return own ?? sysfsMarkdown(name, file);
-}
-
-function vtdRegister(name: string, { machine }: ScenarioFile): string | undefined {
-  switch (name) {
-    case 'CAP':
-      return `**CAP** = ${code(hexGrouped(machine.cap))} · capability register`;
-    case 'ECAP':
-      return `**ECAP** = ${code(hexGrouped(machine.ecap))} · extended capability register`;
-    case 'RTADDR':
-      return '**RTADDR** · root table address register: where the root table is, and in bits 11:10 how it is read';
-    default:
-      return undefined;
-  }
+  return own ?? registerMarkdown(name, file) ?? sysfsMarkdown(name, file);
 }
 
 /** An identification register of an SMMUv3 or one of its fields, as this machine has it. */
@@ -120,7 +120,7 @@ export function machineHover(place: KnownPlace): string | undefined {
   if (isAt(place, item.name)) return modelMarkdown(token.text, file);
   const setting = item.settings.find((s) => s.start <= token.start && token.end <= s.end);
   if (!setting) return undefined;
-  if (isAt(place, setting.key)) return iommuMemberMarkdown(token.text, file);
+  if (isAt(place, setting.key)) return keyMarkdown(token.text, file);
   const words = sysfsProperty(setting.key.text)?.words;
   if (!words) return undefined;
   // `access+dirty` is one word of the file, and a sum to the language.

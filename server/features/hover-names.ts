@@ -1,6 +1,6 @@
 import { count, evaluate, hex, hexGrouped, isErrno, isNoValue, sizeText } from '../../engine/index.ts';
+import { bitWordMarkdown } from './hover-commands.ts';
 import { bindingIn, bindingOf, isAt, type KnownPlace, staticNames, textOf } from './hover-context.ts';
-import { granularityMarkdown } from './hover-hardware.ts';
 import {
   fdMarkdown,
   iommuMarkdown,
@@ -19,12 +19,8 @@ import { resultMembers } from './members.ts';
 
 /** The token as the name of something: declared in the file, bound by a step, or known to the generation. */
 export function nameHover(place: KnownPlace): string | undefined {
-  const { token, exprs, steps, fields } = place;
-  const step = steps.at(-1);
-  const word =
-    step?.kind === 'invalidate' && fields.at(-1)?.path[0]?.text === 'G'
-      ? granularityMarkdown(step.command.text, token.text)
-      : undefined;
+  const { token, exprs } = place;
+  const word = bitWordMarkdown(place);
   if (word) return word;
   const payload = namedPayload(place);
   if (payload) return payloadMarkdown(payload, place);
@@ -109,6 +105,10 @@ function referenceHover(place: KnownPlace): string | undefined {
   if (step.kind === 'submit' && isAt(place, step.on)) return deviceHover(token.text, place);
   if ('table' in step && isAt(place, step.table)) return tableHover(token.text, place);
   if ('iommu' in step && isAt(place, step.iommu)) return deviceHover(token.text, place);
+  if (step.kind === 'write-reg') {
+    if (isAt(place, step.register.object)) return deviceHover(token.text, place);
+    if (step.register.path.some((name) => isAt(place, name))) return iommuMemberMarkdown(token.text, place.file);
+  }
   if ('process' in step && isAt(place, step.process)) return processMarkdown(token.text, place.file);
   if (step.kind === 'fd' && isAt(place, step.buffer)) return named(token.text, place);
   if ('as' in step && isAt(place, step.as)) return boundHover(token.text, place);

@@ -1,5 +1,6 @@
 import { encodePayload, type Field, hexGrouped, sizeText } from '../../engine/index.ts';
 import type { Expr } from '../language/syntax.ts';
+import { rawNumberText } from './hover-commands.ts';
 import { isKnown, type KnownPlace, type Place, staticNames } from './hover-context.ts';
 import { faultCodeMarkdown, indicesText } from './hover-hardware.ts';
 import { code, list, paragraphs } from './hover-markdown.ts';
@@ -14,14 +15,16 @@ export function numberHover(place: Place): string | undefined {
   const { value } = literal;
   const { outcome } = place;
   // A code behind `fault` is that fault.
-  const fault = outcome?.kind === 'fault' && outcome.code === literal ? faultCodeMarkdown(value) : undefined;
   const known = isKnown(place) ? place : undefined;
+  const isFault = outcome?.kind === 'fault' && outcome.code === literal;
+  const fault = isFault && known ? faultCodeMarkdown(value, known.file.machine.model) : undefined;
   const field = known && fieldAround(known);
   return paragraphs(
     forms(value),
     fault,
     known && field && fieldText(value, field, known),
-    isInputAddress(place, literal) && `Table indices: ${indicesText(value)}`,
+    known && rawNumberText(literal, known),
+    isInputAddress(place, literal) && `Table indices: ${indicesText(value, formatAround(place))}`,
   );
 }
 
@@ -86,4 +89,14 @@ function isInputAddress({ steps, mapping, declaration }: Place, literal: Expr): 
     default:
       return false;
   }
+}
+
+/** The format of the table that translates the address, where the place names one; else what the model's guests have. */
+function formatAround(place: Place): string | undefined {
+  const { steps, declaration } = place;
+  if (declaration?.kind === 'pagetable') return declaration.format.text;
+  if (!isKnown(place)) return undefined;
+  const step = steps.at(-1);
+  const table = step && 'table' in step ? place.file.tables.get(step.table.text) : undefined;
+  return table?.node.format.text ?? (place.file.machine.model === 'smmuv3' ? 'aarch64-4k' : undefined);
 }

@@ -6,12 +6,13 @@ import {
   isNoValue,
   type Located,
   locate,
+  recordOf,
   type Struct,
   structOf,
 } from '../../engine/index.ts';
 import type { FieldInit, Name, Payload } from '../language/syntax.ts';
+import { bitFieldMarkdown, bitsAround } from './hover-commands.ts';
 import { bindingIn, isAt, type KnownPlace, payloadOf, staticNames, textOf } from './hover-context.ts';
-import { commandFieldMarkdown, descriptorOf } from './hover-hardware.ts';
 import { block, code, paragraphs, prose } from './hover-markdown.ts';
 import { type FieldPlace, fieldMarkdown } from './hover-uapi.ts';
 import { layoutText, payloadLayout } from './layout-text.ts';
@@ -54,22 +55,16 @@ function initHover(place: KnownPlace): string | undefined {
   const own = init && upTo(place, init.path);
   if (!init || !own) return undefined;
   const path = [...place.fields.slice(0, -1).flatMap((f) => f.path.map((p) => p.text)), ...own];
+  const bits = bitsAround(place);
+  if (bits) return bitFieldMarkdown(bits, path.join('.'), init.value, place);
   const payload = place.payloads.at(-1);
-  if (!payload) return commandField(place, path.join('.'), init);
+  if (!payload) return undefined;
   const names = staticNames(place);
   const struct = structOf(payload, place.generation, (name) => names.payload(name));
   if (!struct || isNoStruct(struct)) return undefined;
   const whole = own.length === init.path.length;
   const text = located(struct, path, place, whole ? givenValue(payload, init, place) : undefined);
   return text && paragraphs(text, whole && addressText(payload, init, place));
-}
-
-function commandField(place: KnownPlace, name: string, { value }: FieldInit): string | undefined {
-  const step = place.steps.at(-1);
-  if (step?.kind !== 'invalidate') return undefined;
-  const word = value?.kind === 'name' ? descriptorOf(step.command.text)?.granularity?.[value.name] : undefined;
-  const here = word ?? (value && evaluate(value, staticNames(place).scope()));
-  return commandFieldMarkdown(step.command.text, name, typeof here === 'bigint' ? here : undefined);
 }
 
 /** What lies at the address that a payload gives, and the struct that the kernel will read there. */
@@ -110,12 +105,21 @@ function pathHover(place: KnownPlace): string | undefined {
     case 'offsetof':
       return inStruct(place.generation.structs.get(expr.struct.text), expr.path, place);
     case 'member':
-      return inNamed(expr.object.text, expr.path, place);
+      return recordField(expr.object.text, place) ?? inNamed(expr.object.text, expr.path, place);
     case 'address-of':
       return inNamed(expr.name.text, expr.path ?? [], place);
     default:
       return undefined;
   }
+}
+
+/** `NAME.FIELD` of a hardware record. */
+function recordField(name: string, place: KnownPlace): string | undefined {
+  const declared = place.file.payloads.get(name);
+  const record = declared && recordOf(declared.node, place.file.machine);
+  if (!record || place.token.text === name) return undefined;
+  const init = declared.node.fields.findLast((f) => f.path[0]?.text === place.token.text);
+  return bitFieldMarkdown(record, place.token.text, init?.value, place) || undefined;
 }
 
 function inStruct(struct: Struct | undefined, names: readonly Name[], place: KnownPlace): string | undefined {

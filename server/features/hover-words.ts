@@ -1,14 +1,9 @@
 import { encodePayload, evaluate, isErrno } from '../../engine/index.ts';
 import { cType } from '../language/c-types.ts';
 import type { EvolveDecl, Span } from '../language/syntax.ts';
+import { commandMarkdown, commandOf, recordMarkdown } from './hover-commands.ts';
 import { isAt, isKnown, type Place, staticNames } from './hover-context.ts';
-import {
-  attributeMarkdown,
-  commandMarkdown,
-  faultMarkdown,
-  formatMarkdown,
-  permissionsMarkdown,
-} from './hover-hardware.ts';
+import { attributeMarkdown, faultMarkdown, formatMarkdown, permissionsMarkdown } from './hover-hardware.ts';
 import { code, paragraphs, prose } from './hover-markdown.ts';
 import {
   errnoMarkdown,
@@ -20,6 +15,7 @@ import {
 } from './hover-uapi.ts';
 import { numberText } from './hover-values.ts';
 import { type KeywordPlace, keywordDoc } from './keyword-docs.ts';
+import { resultMembers } from './members.ts';
 
 /** A hover with the span that it is about, where that is more than the token. */
 export interface WordHover {
@@ -51,7 +47,14 @@ export function idHover(place: Place): WordHover | undefined {
     return mappingHover(place, place.file.tables.get(step.table.text)?.node.format.text ?? '');
   if ((step?.kind === 'protect' || step?.kind === 'host') && isAt(place, step.perms))
     return just(permissionsMarkdown(token.text));
-  if (step?.kind === 'invalidate' && isAt(place, step.command)) return just(commandMarkdown(token.text));
+  if (step?.kind === 'invalidate' && isAt(place, step.command) && isKnown(place)) {
+    const command = commandOf(token.text, place.file);
+    return command && just(commandMarkdown(command));
+  }
+  if (isAt(place, place.payloads.at(-1)?.word) && isKnown(place)) {
+    const record = recordMarkdown(token.text, place.file);
+    if (record) return just(record);
+  }
   return outcomeHover(place);
 }
 
@@ -95,6 +98,11 @@ function outcomeHover(place: Place): WordHover | undefined {
     return just(faultMarkdown(outcome.name), tail(outcome.name));
   if (outcome.kind === 'reason' && behind)
     return just(reasonMarkdown(outcome.rule, place.resolved.scenarioFile?.generation), tail(outcome.rule));
+  if (outcome.kind === 'field' && isKnown(place) && isAt(place, outcome.path[0])) {
+    const step = place.steps.at(-1);
+    const member = step && resultMembers(step, place.generation).find(({ name }) => name === place.token.text);
+    return member && just(`**${member.name}** · ${member.doc}`);
+  }
   if ((outcome.kind === 'errno' || outcome.kind === 'hidden') && isErrno(token.text))
     return just(errnoMarkdown(token.text, place.resolved.scenarioFile?.generation));
   return undefined;

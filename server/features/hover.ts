@@ -5,10 +5,11 @@ import { isKnown, type Place, placeAt } from './hover-context.ts';
 import { nameHover } from './hover-names.ts';
 import { numberHover } from './hover-number.ts';
 import { fieldHover } from './hover-payload.ts';
+import { rawMarkdown } from './hover-raw.ts';
 import { idHover, keywordHover } from './hover-words.ts';
 import { indexLines } from './lines.ts';
 import type { ScenarioReport } from './run-file.ts';
-import { hasAccess } from './walk-replay.ts';
+import { hasAccess } from './step-access.ts';
 import { walkOfStep } from './walk-text.ts';
 
 export interface Hover {
@@ -29,13 +30,17 @@ export function hover(resolved: Resolved, offset: number, results: readonly Scen
   // An id such as `x86-64` or `SFS.2` is made of several tokens.
   const id = idHover(place);
   if (id) return { span: id.span ?? span, markdown: id.markdown };
-  if (place.token.kind === 'number') return answer(numberHover(place), span);
-  if (place.token.kind !== 'word') return answer(resultHover(place, results), span);
+  const raw = isKnown(place) ? rawMarkdown(place) : undefined;
+  if (place.token.kind === 'number') return answer(joined(numberHover(place), raw), span);
+  if (place.token.kind !== 'word') return answer(raw ?? resultHover(place, results), span);
   const named = isKnown(place) ? (fieldHover(place) ?? nameHover(place)) : undefined;
-  if (named !== undefined) return answer(named, span);
+  if (named !== undefined) return answer(joined(named, raw), span);
   const result = resultHover(place, results);
-  return answer([result, keywordHover(place)].filter(Boolean).join('\n\n---\n\n'), span);
+  return answer(joined(result, keywordHover(place)), span);
 }
+
+/** Two answers about one token. */
+const joined = (...parts: readonly (string | undefined)[]): string => parts.filter(Boolean).join('\n\n---\n\n');
 
 const answer = (markdown: string | undefined, span: Span): Hover | null => (markdown ? { span, markdown } : null);
 

@@ -90,22 +90,34 @@ const STEPS: readonly Row[] = [
   ],
   [
     'write',
-    'write gpa|hpa|user A [u8|u16|u32|u64] = V, write fd E from NAME [size N]',
-    'Writes raw memory, 64 bits unless a width is given; or a payload to a queue by its file descriptor.',
+    'write gpa|hpa|user A [u8|u16|u32|u64] = V, write reg iommu0.NAME = V, write fd E from NAME [size N] [as NAME]',
+    'Writes raw memory, 64 bits unless a width is given; a register of the IOMMU; or a payload to a queue by its file descriptor.',
   ],
   [
     'read',
-    'read gpa|hpa|user A [u8|u16|u32|u64] [as NAME], read fd E into NAME [size N]',
+    'read gpa|hpa|user A [u8|u16|u32|u64] [as NAME], read fd E into NAME [size N] [as NAME]',
     'Reads raw memory, 64 bits unless a width is given; or a queue into a payload by its file descriptor.',
   ],
   [
     'invalidate',
     'invalidate iommu0 NAME { fields }',
-    'Queues a hardware invalidation descriptor; the wait behind it follows by itself.',
+    'Queues a hardware command by its name and fields; where there is a kernel, the wait behind it follows by itself.',
   ],
-  ['command', 'command iommu0 [words]', 'Queues a hardware command as raw words; not available yet.'],
-  ['respond', 'respond P', 'Answers a page request by a call inside the kernel, where the generation has one.'],
-  ['inject', 'inject DEV P', 'Lets a device raise a fault, a page request or an event; P is the record.'],
+  [
+    'command',
+    'command iommu0 [words]',
+    'Queues a hardware command as raw 64-bit words, of which missing ones are 0, and runs the queue.',
+  ],
+  [
+    'respond',
+    'respond P [as NAME]',
+    'Answers a page request by a call inside the kernel, where the generation has one.',
+  ],
+  [
+    'inject',
+    'inject DEV P [as NAME]',
+    'Lets a device raise a fault, a page request or an event; P is the record, without a kernel one of the hardware.',
+  ],
   [
     'attach',
     'attach DEV [to E] [pasid P] [fail_nth N] [as NAME]',
@@ -145,10 +157,10 @@ const OPTIONS: readonly Row[] = [
   ],
   [
     'into',
-    'read fd E into NAME [size N]',
+    'read fd E into NAME [size N] [as NAME]',
     'The payload or buffer that read(2) fills; its size is how much is asked for.',
   ],
-  ['from', 'write fd E from NAME [size N]', 'The payload or buffer that write(2) hands over.'],
+  ['from', 'write fd E from NAME [size N] [as NAME]', 'The payload or buffer that write(2) hands over.'],
   [
     'mapped',
     'mapped N',
@@ -182,6 +194,7 @@ const OPTIONS: readonly Row[] = [
   ['gpa', 'gpa A', 'A guest-physical address: what the second stage translates.'],
   ['hpa', 'hpa A', 'A host-physical address.'],
   ['user', 'user A', "An address of the calling process's own memory, such as &NAME."],
+  ['reg', 'write reg iommu0.NAME = V', 'A register of the IOMMU, by the name in its specification.'],
   ['u8', 'u8', 'One byte.'],
   ['u16', 'u16', 'Two bytes, little-endian.'],
   ['u32', 'u32', 'Four bytes, little-endian.'],
@@ -210,23 +223,31 @@ const OUTCOMES: readonly Row[] = [
   ['gpa', 'gpa E', 'The first stage gave this guest-physical address.'],
   ['value', 'value E', 'This was read.'],
   ['fault', 'fault [NAME|CODE]', 'The access faulted, for this reason where one is named.'],
-  ['hit', 'hit [iotlb|devtlb]', 'A cache answered and no paging entry was read.'],
+  ['hit', 'hit [iotlb|psc|devtlb]', 'A cache answered and no paging entry was read.'],
   ['miss', 'miss', 'No cache had the translation: a walk was needed.'],
   ['refs', 'refs E', 'The access read so many paging entries, both stages together.'],
   ['config', 'config E', 'The access read so many root, context, PASID directory and PASID entries.'],
   ['stale', 'stale', 'The access used a translation that a walk from the present tables would not give.'],
   ['fresh', 'fresh', 'The access used what a walk from the present tables gives.'],
   ['request', 'request', 'The device sent a page request (PRI) instead of faulting.'],
-  ['stall', 'stall', 'The access waits for an answer; belongs to another model and is not available yet.'],
+  ['stall', 'stall', 'The access waits in the unit for software to end it, under the tag NAME.stag (SMMUv3).'],
   ['event', 'event == [w0, w1]', 'The fault record is exactly this.'],
   ['issued', 'issued == [[w, ..], ..]', 'Exactly these commands went to the hardware; waits are left out.'],
   ['skipped', 'hidden skipped', 'The call returned 0, and the driver left undone what was asked.'],
-  ['error', 'error NAME', 'The hardware could not read the command and said so: IQE, the invalidation queue error.'],
+  [
+    'error',
+    'error NAME',
+    'The hardware did not accept the command and said so, such as IQE, the invalidation queue error.',
+  ],
   ['reason', 'reason ID', 'This check refused, or this rule says why the request was skipped.'],
   ['or', 'A, B or C', 'Accepts either of two groups of outcomes.'],
   ['iotlb', 'hit iotlb', "The IOMMU's own cache of translations answered."],
   ['devtlb', 'hit devtlb', "The device's own TLB answered; only with ats."],
-  ['psc', 'hit psc', 'A paging-structure cache answered; these are not modelled, so nothing does.'],
+  [
+    'psc',
+    'hit psc',
+    'A paging-structure cache shortened the walk. The leaf was read all the same, so it is a `miss` too.',
+  ],
 ];
 
 const ASSERTIONS: readonly Row[] = [
@@ -249,10 +270,10 @@ const MACHINE: readonly Row[] = [
   [
     'iommu',
     'iommu vtd|smmuv3|selftest { NAME = VALUE }',
-    'The IOMMU, iommu0: its model, and fields of its capability registers over the defaults, or whole registers.',
+    'The IOMMU, iommu0: its model, fields of its capability registers over the defaults or whole registers, and under uapi bare the registers that software programs.',
   ],
-  ['vtd', 'iommu vtd', 'Intel VT-d in scalable mode.'],
-  ['smmuv3', 'iommu smmuv3', 'Arm SMMUv3, whose calls are checked; accesses through it are not followed yet.'],
+  ['vtd', 'iommu vtd', 'Intel VT-d: in scalable mode under a kernel, bare in legacy mode too.'],
+  ['smmuv3', 'iommu smmuv3', 'Arm SMMUv3, for Non-secure streams.'],
   ['selftest', 'iommu selftest', "The kernel's own mock of iommufd's tests, which keeps words and translates nothing."],
   [
     'device',
@@ -286,6 +307,7 @@ const MACHINE: readonly Row[] = [
   ],
   ['cap', 'cap = N', 'The whole capability register; single fields can be set by name instead.'],
   ['ecap', 'ecap = N', 'The whole extended capability register; single fields can be set by name instead.'],
+  ['psc', 'psc = 0|1', 'Whether walks fill and use paging-structure caches, as they do by default.'],
   ['haw', 'haw = N', 'Bits of a host-physical address, 32 to 52; no register holds it.'],
   ['bdf', 'bdf = "0000:00:02.0"', 'Domain, bus, device and function, from which the source id follows.'],
   ['sid', 'sid = N', 'The source id, 16 bits: bus, device and function as requests carry them.'],
@@ -296,7 +318,11 @@ const MACHINE: readonly Row[] = [
 ];
 
 const MAPPINGS: readonly Row[] = [
-  ['page', 'page 4K|2M|1G', 'The size of a leaf entry; 4K when it is left out.'],
+  [
+    'page',
+    'page S',
+    "The size of a leaf entry, one that the format has: 4K, 2M or 1G, or Arm's. The smallest when it is left out.",
+  ],
   ['size', 'size N', 'How many bytes are mapped; one page when it is left out.'],
 ];
 

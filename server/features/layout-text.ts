@@ -6,15 +6,20 @@ import {
   type Generation,
   getUint,
   hex,
+  hexGrouped,
   type Image,
   isNoStruct,
   isNoValue,
   type Names,
+  recordOf,
   type Struct,
   structOf,
+  wordsOf,
 } from '../../engine/index.ts';
+import { type BitLayout, decode } from '../../engine/models/bit-layout.ts';
 import type { Resolved } from '../language/resolve.ts';
 import type { Expr, Payload } from '../language/syntax.ts';
+import { bitsText } from './hover-commands.ts';
 import { isAt, isKnown, type KnownPlace, payloadOf, placeAt, staticNames, textOf } from './hover-context.ts';
 import { bitsOf, constantFor, numberText } from './hover-values.ts';
 
@@ -101,9 +106,11 @@ export function payloadLayout(
   place: Pick<KnownPlace, 'resolved' | 'file' | 'generation'>,
 ): PayloadLayout | { readonly problem: string } {
   const { node } = declared;
+  const names = staticNames(place);
+  const record = recordOf(node, place.file.machine);
+  if (record) return recordLayout(declared, record, names);
   const struct = structOf(node, place.generation);
   if (isNoStruct(struct)) return { problem: struct.message };
-  const names = staticNames(place);
   const image = encodePayload(declared, names);
   const maker = new Rows(place, names);
   const unknown = maker.unknownBytes(image);
@@ -111,6 +118,33 @@ export function payloadLayout(
   const rows = maker.rows(image, unknown, 0, 0);
   const troubles = [...new Set(image.troubles.filter((t) => t.code !== 'unknown-name').map((t) => t.message))];
   return { title, struct, source: struct?.source ?? '', bytes: image.bytes, unknown, rows, troubles };
+}
+
+/** A hardware record: its fields are bits, so a row is as many bytes as they touch. */
+function recordLayout(declared: Declared<Payload>, record: BitLayout, names: Names): PayloadLayout {
+  const { bytes, troubles } = encodePayload(declared, names);
+  const values = decode(record, wordsOf(bytes));
+  const rows = record.fields.map((field): LayoutRow => {
+    const { lo, width, values: words = {} } = field;
+    const value = values[field.name]!;
+    const word = Object.entries(words).find(([, each]) => each === value)?.[0];
+    return {
+      offset: lo >> 3,
+      size: ((lo + width - 1) >> 3) - (lo >> 3) + 1,
+      depth: 0,
+      name: field.name,
+      value: [`${word ?? (value < 10n ? value : hexGrouped(value))}, ${bitsText(field)}`],
+    };
+  });
+  return {
+    title: [record.name, declared.node.name?.text].filter(Boolean).join(' '),
+    struct: undefined,
+    source: record.source,
+    bytes,
+    unknown: new Uint8Array(bytes.length),
+    rows,
+    troubles: [...new Set(troubles.map((t) => t.message))],
+  };
 }
 
 const titleOf = ({ name, word, elements }: Payload, struct: Struct | undefined): string =>

@@ -55,7 +55,7 @@ function kindOf({ step, outcome, detail, status }: StepReport): OutcomeKind {
   if (outcome === 'problem') return 'failed';
   if (detail.stale) return 'stale';
   if (detail.hidden) return 'hidden';
-  if (outcome === 'fault') return 'fault';
+  if (outcome === 'fault' || outcome === 'stall') return 'fault';
   if (outcome === 'ok' || outcome === 'hpa' || outcome === 'request' || outcome === 'interrupt')
     return status === 'failed' ? 'failed' : step.kind === 'note' ? 'note' : 'ok';
   return 'errno';
@@ -87,7 +87,7 @@ function wordOf(result: StepReport): string {
     case 'hidden':
       return detail.hidden === 'skipped' ? 'skipped, hidden' : `${detail.hidden} hidden`;
     case 'fault':
-      return `fault ${detail.fault ?? ''}`.trim();
+      return `${outcome} ${detail.fault ?? ''}`.trim();
     case 'errno':
       return outcome;
     case 'failed':

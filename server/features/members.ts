@@ -46,13 +46,15 @@ export function deviceMembers({ generation }: ScenarioFile): readonly Member[] {
   return [SID, ...(hasIommufd(generation) ? DEVICE_IDS : []), ...(hasStage1(generation) ? [STAGE1] : [])];
 }
 
-const OF_DMA: readonly Member[] = [
+/** What the result of an access has. */
+export const OF_DMA: readonly Member[] = [
   { name: 'hpa', doc: 'the host-physical address that the access went to' },
   { name: 'gpa', doc: 'the guest-physical address that the first stage gave' },
   { name: 'value', doc: 'what was read' },
   { name: 'refs', doc: 'paging entries that the access read' },
   { name: 'config', doc: 'configuration entries that the access read' },
   { name: 'code', doc: 'the code of the fault' },
+  { name: 'stag', doc: 'the tag that a stalled access waits under' },
 ];
 const OF_ATTACH: readonly Member[] = [
   { name: 'pt_id', doc: 'id of the page table that the device got: the one asked for, or the one made for an IOAS' },

@@ -1,4 +1,4 @@
-import { count, type Detail, describeCommand, hexGrouped, type OutcomeWord } from '../../engine/index.ts';
+import { count, type Detail, hexGrouped, type OutcomeWord, type StaleCause } from '../../engine/index.ts';
 
 /** What the text needs of a step's result. */
 export interface Outcome {
@@ -7,7 +7,7 @@ export interface Outcome {
   readonly message: string;
 }
 
-const CACHE_TITLES = { iotlb: 'IOTLB', psc: 'paging-structure cache', devtlb: 'device TLB' } as const;
+const CACHE_TITLES = { iotlb: 'IOTLB', devtlb: 'device TLB' } as const;
 
 /**
  * What a step did, in one short line that stands at the end of its source line and in verbose reports alike:
@@ -26,6 +26,8 @@ export function outcomeText(result: Outcome, lineOf: (offset: number) => number)
       return [faultText(detail), ...(detail.stale ? ['stale: a walk would now succeed'] : walk(detail))].join(' · ');
     case 'request':
       return ['page request queued', ...walk(detail)].join(' · ');
+    case 'stall':
+      return [`stalled, STAG ${detail.stag ?? 0}: ${detail.fault ?? ''}`, ...walk(detail)].join(' · ');
     case 'interrupt':
       return 'interrupt message, not translated';
     case 'ok':
@@ -36,9 +38,11 @@ export function outcomeText(result: Outcome, lineOf: (offset: number) => number)
 }
 
 function walk(detail: Detail): string[] {
-  const { refs, hit } = detail;
+  const { refs, hit, psc } = detail;
   if (hit) return [`hit ${CACHE_TITLES[hit]}`];
-  return refs === undefined ? [] : [count(refs, 'ref'), ...(hit === false ? ['miss'] : [])];
+  return refs === undefined
+    ? []
+    : [count(refs, 'ref'), ...(hit === false ? ['miss'] : []), ...(psc ? ['paging-structure cache'] : [])];
 }
 
 const faultText = (detail: Detail): string =>
@@ -66,18 +70,25 @@ function refusalText({ refusal, reason, notes }: Detail): string {
 }
 
 function okText(detail: Detail): string {
-  const { returns, value, issued, issuedText, notes } = detail;
+  const { returns, value, issued, issuedText, notes, commandError, commandErrorText } = detail;
   const parts = [
     ...(value === undefined ? [] : [hexGrouped(value)]),
     ...(returns === undefined || returns === 0n ? [] : [`returned ${hexGrouped(BigInt.asUintN(64, returns))}`]),
-    ...(issued === undefined
-      ? []
-      : [issued.length === 1 ? (issuedText?.[0] ?? describeCommand(issued[0]!)) : count(issued.length, 'command')]),
+    ...(issued === undefined ? [] : [issued.length === 1 ? (issuedText?.[0] ?? '') : count(issued.length, 'command')]),
+    ...(commandError === undefined ? [] : [`error ${commandError}${commandErrorText ? `: ${commandErrorText}` : ''}`]),
     ...(notes ?? []),
   ];
   return parts.length === 0
     ? 'ok'
-    : parts[0] === notes?.[0] || value !== undefined
+    : parts[0] === notes?.[0] || value !== undefined || commandError !== undefined
       ? parts.join(' · ')
       : ['ok', ...parts].join(' · ');
 }
+
+/** Why nothing is named that would have covered a stale access. */
+export const noRemedyText = ({ candidates, owed }: StaleCause): string =>
+  candidates
+    ? 'only the first stale accesses of a scenario are advised about'
+    : owed
+      ? `no call of this generation reaches this entry; ${owed}`
+      : 'no call of this generation is known here that reaches this entry';

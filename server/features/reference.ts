@@ -13,10 +13,10 @@ import {
   type Skip,
   WIDEST_LIMITS,
 } from '../../engine/index.ts';
-import type { BitField } from '../../engine/models/vtd/bit-layout.ts';
+import type { BitField, BitLayout } from '../../engine/models/bit-layout.ts';
+import type { Model } from '../../engine/models/index.ts';
 import { CAP, ECAP } from '../../engine/models/vtd/cap-fields.ts';
 import { type CapName, DEFAULT_CAP_FIELDS, DEFAULT_HAW } from '../../engine/models/vtd/caps.ts';
-import { DESCRIPTORS } from '../../engine/models/vtd/descriptors.ts';
 import { type AtsAnswer, FAULTS } from '../../engine/models/vtd/faults.ts';
 import { RULES } from '../language/rules/index.ts';
 import type { Rule } from '../language/rules/rule.ts';
@@ -25,7 +25,16 @@ import { uapiSections } from './reference-uapi.ts';
 
 /** The whole of REFERENCE.md, made from the tables that engine and server work with. */
 export function referenceMarkdown(): string {
-  const sections = [rules(), ...uapiSections(), checks(), errnos(), formats(), faults(), capabilities(), commands()];
+  const sections = [
+    rules(),
+    ...uapiSections(),
+    checks(),
+    errnos(),
+    formats(),
+    faults(),
+    capabilities(),
+    ...MODELS.flatMap(hardwareSections),
+  ];
   const contents = sections.map(({ title }) => `- [${title}](#${anchor(title)})`).join('\n');
   const intro =
     'Everything that the tables of this tool know: what a rule means, what a struct looks like, in which order a kernel checks what, and where each fact comes from. `vsva reference --write REFERENCE.md` makes this page; the tables are the place to change it.';
@@ -167,14 +176,14 @@ function faults(): Section {
   const rows = FAULTS.map((f) => [
     code(f.name),
     hex(f.code),
-    f.text,
+    f.unused ? `${f.text} Never here: ${f.unused}.` : f.text,
     f.qualified ? 'unless FPD is set' : 'always',
     ATS[f.ats],
   ]);
   return {
     title: 'VT-d faults',
     text: [
-      'Fault reasons of scalable mode (VT-d 7.1.3). `expect fault NAME` or `expect fault CODE` asks for one.',
+      'Fault reasons (VT-d 7.1.3): up to 0xe those of legacy mode, from 0x38 those of scalable mode. `expect fault NAME` or `expect fault CODE` asks for one.',
       table(['fault', 'code', 'meaning', 'logged', 'answer to a translation request'], rows),
     ].join('\n\n'),
   };
@@ -198,19 +207,64 @@ function capabilities(): Section {
   };
 }
 
-function commands(): Section {
-  const text = DESCRIPTORS.map(({ name, doc, source, fields, granularity, needs }) => {
-    const words = Object.entries(granularity ?? {}).map(([word, value]) => `${code(word)} (${value})`);
-    const facts = [doc, words.length > 0 && `G is ${words.join(', ')}.`, needs && `Needs ${needs}.`, `${source}.`];
-    const rows = fields.map((field) => [code(field.name), bits(field), field.doc]);
-    return [`### ${name}`, facts.filter(Boolean).join(' '), table(['field', 'bits', 'meaning'], rows)].join('\n\n');
-  });
-  return {
-    title: 'VT-d commands',
-    text: ['`invalidate iommu0 NAME { FIELD = VALUE }` issues one; fields that are not given are 0.', ...text].join(
-      '\n\n',
-    ),
-  };
+/** Commands, registers and records of one model that can be simulated. */
+function hardwareSections({ id, hardware }: Model): Section[] {
+  if (!hardware) return [];
+  const title = MODEL_TITLES[id] ?? id;
+  const { commands, registers, records } = hardware;
+  return [
+    {
+      title: `${title} commands`,
+      text: [
+        '`invalidate iommu0 NAME { FIELD = VALUE }` issues one; fields that are not given are 0. `command iommu0 [words]` takes its words.',
+        ...commands.map(layoutText),
+      ].join('\n\n'),
+    },
+    {
+      title: `${title} registers`,
+      text: [
+        '`iommu0.NAME` reads a register or one of its fields, `write reg iommu0.NAME = V` writes one. Under `uapi bare` the machine gives them what they hold when a scenario begins.',
+        table(
+          ['register', 'offset', 'bits', 'access', 'meaning'],
+          registers.map((r) => [code(r.name), hex(r.offset), `${r.width}`, r.access, r.doc]),
+        ),
+        ...registers.flatMap(({ name, layout }) =>
+          layout && !capabilityNames.has(name) ? [`### ${title} ${name}`, `${layout.source}.`, fieldTable(layout)] : [],
+        ),
+      ].join('\n\n'),
+    },
+    {
+      title: `${title} records`,
+      text: [
+        'What a device sends by itself: `inject DEV NAME { FIELD = VALUE }` under `uapi bare`. The source id is that of the device unless the record gives another one.',
+        ...records.map(layoutText),
+      ].join('\n\n'),
+    },
+  ];
+}
+
+const MODEL_TITLES: Readonly<Record<string, string>> = { vtd: 'VT-d', smmuv3: 'SMMUv3' };
+/** Registers whose fields have a table of their own. */
+const capabilityNames: ReadonlySet<string> = new Set([
+  'CAP',
+  'ECAP',
+  ...MODELS.flatMap(({ capabilities }) => Object.keys(capabilities)),
+]);
+
+const fieldTable = ({ fields }: BitLayout): string =>
+  table(
+    ['field', 'bits', 'meaning'],
+    fields.map((field) => [code(field.name), bits(field), `${field.doc}${valuesText(field)}`]),
+  );
+
+const valuesText = ({ values }: BitField): string => {
+  const words = Object.entries(values ?? {}).map(([word, value]) => `${code(word)} (${value})`);
+  return words.length > 0 ? ` ${words.join(', ')}.` : '';
+};
+
+function layoutText(layout: BitLayout): string {
+  const needs = 'needs' in layout && typeof layout.needs === 'string' ? ` Needs ${layout.needs}.` : '';
+  return [`### ${layout.name}`, `${layout.doc}${needs} ${layout.source}.`, fieldTable(layout)].join('\n\n');
 }
 
 const bits = ({ lo, width, rest }: BitField): string =>

@@ -1,4 +1,4 @@
-import { isErrno } from '../../engine/index.ts';
+import { isErrno, modelById, recordsOf } from '../../engine/index.ts';
 import { sysfsProperty } from '../../engine/models/sysfs.ts';
 import type { Resolved } from '../language/resolve.ts';
 import { scan, T } from '../language/scanner.ts';
@@ -102,7 +102,9 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
     claim({ start, end }, TYPE_OF[kind], modifiers);
   }
 
-  const generation = resolved.scenarioFile?.generation;
+  const { generation, machine } = resolved.scenarioFile ?? {};
+  const model = machine && modelById(machine.model);
+  const records = machine ? recordsOf(machine) : [];
   const expr = (node: Expr): void => {
     switch (node.kind) {
       case 'name':
@@ -129,7 +131,8 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
     }
   };
   const payload = ({ word, struct }: Payload): void => {
-    claim(word, generation?.kinds.has(word.text) ? 'type' : 'keyword');
+    const isType = generation?.kinds.has(word.text) || records.some((record) => record.name === word.text);
+    claim(word, isType ? 'type' : 'keyword');
     claim(struct, 'type');
   };
   const declaration = (node: Declaration): void => {
@@ -159,7 +162,15 @@ function claimsOf(resolved: Resolved): ReadonlyMap<number, SemanticToken> {
     if (node.kind === 'invalidate') {
       claim(node.iommu, 'variable');
       claim(node.command, 'function');
-      for (const { path, value } of node.fields) if (path[0]?.text === 'G') claim(value, 'enumMember');
+      const layout = model?.hardware?.commands.find((c) => c.name === node.command.text);
+      for (const { path, value } of node.fields)
+        if (
+          value?.kind === 'name' &&
+          layout?.fields.find((f) => f.name === path[0]?.text)?.values?.[value.name] !== undefined
+        )
+          claim(value, 'enumMember');
+    } else if (node.kind === 'command') {
+      claim(node.iommu, 'variable');
     } else if (node.kind === 'write-reg') {
       claim(node.register.object, 'variable');
       properties(node.register.path);

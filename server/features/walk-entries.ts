@@ -1,17 +1,11 @@
-import { describeEntry, type Format, hexGrouped } from '../../engine/index.ts';
-import {
-  type BitLayout,
-  CONTEXT_ENTRY,
-  decode,
-  PASID_DIRECTORY_ENTRY,
-  PASID_ENTRY,
-  ROOT_ENTRY,
-  type WalkStep,
-} from '../../engine/models/vtd/index.ts';
+import { describeEntry, hexGrouped } from '../../engine/index.ts';
+import { type BitLayout, decode } from '../../engine/models/bit-layout.ts';
+import type { WalkStep } from '../../engine/models/unit.ts';
 
 /** One entry that a walk reads, as it is shown. */
 export interface EntryText {
-  readonly kind: WalkStep['what'];
+  readonly kind: string;
+  readonly stage: WalkStep['stage'];
   /** The specification's name of the entry. */
   readonly name: string;
   /** HPA of the entry. */
@@ -27,30 +21,17 @@ export interface EntryText {
   readonly reserved: bigint;
 }
 
-const LAYOUTS: Readonly<Record<string, BitLayout>> = {
-  root: ROOT_ENTRY,
-  context: CONTEXT_ENTRY,
-  pde: PASID_DIRECTORY_ENTRY,
-  pasid: PASID_ENTRY,
-};
-const CONFIG_NAMES: Readonly<Record<string, string>> = {
-  root: 'root entry',
-  context: 'context entry',
-  pde: 'PASID directory entry',
-  pasid: 'PASID entry',
-};
-
-/** An entry in words; `format` is that of its stage, null for configuration entries. */
-export function entryText(step: WalkStep, format: Format | null): EntryText {
-  const { what, level, address, value, gpa } = step;
-  const layout = LAYOUTS[what];
+/** An entry in words. */
+export function entryText(step: WalkStep): EntryText {
+  const { what: kind, title, stage, layout, format, level, address, value, gpa } = step;
   if (layout) {
     const flags = configFields(layout, step);
-    return { kind: what, name: CONFIG_NAMES[what]!, address, value, gpa, role: 'config', flags, reserved: 0n };
+    return { kind, stage, name: title, address, value, gpa, role: 'config', flags, reserved: 0n };
   }
   const entry = format ? describeEntry(format, level, value) : undefined;
   return {
-    kind: what,
+    kind,
+    stage,
     name: entry?.name ?? `level ${level}`,
     address,
     value,
@@ -61,13 +42,16 @@ export function entryText(step: WalkStep, format: Format | null): EntryText {
   };
 }
 
+/** Fields that say whether an entry counts. */
+const VALIDITY: ReadonlySet<string> = new Set(['P', 'LP', 'UP', 'V', 'Span']);
+
 /** The fields that are not 0; of an entry that is not present just that. */
 function configFields(layout: BitLayout, { what, qwords, address }: WalkStep): string[] {
   // A walk reads one half of a root entry: the upper one has the fields of the same place with other names.
   const upper = what === 'root' && (address & 8n) !== 0n;
   const values = decode(layout, upper ? [0n, ...qwords] : qwords);
   const shown = layout.fields.filter(({ name }) => values[name] !== 0n);
-  if (!shown.some(({ name }) => name === 'P' || name === 'LP' || name === 'UP')) return ['not present'];
+  if (!shown.some(({ name }) => VALIDITY.has(name))) return ['not present'];
   return shown.map(({ name, addressLg2, values: named }) => {
     const value = values[name]!;
     const word = Object.entries(named ?? {}).find(([, v]) => v === value)?.[0];

@@ -1,26 +1,23 @@
 import {
   type Happened,
-  hexGrouped,
   runScenario,
   type ScenarioFile,
-  sizeText,
   type Variant,
   variantsOf,
   whyNotRunnable,
 } from '../../engine/index.ts';
-import { Access, explain, Kind, Request, type VtdUnit } from '../../engine/models/vtd/index.ts';
+import type { Request } from '../../engine/models/translation.ts';
 import type { Session } from '../../engine/scenario/session.ts';
 import { runStep } from '../../engine/scenario/steps.ts';
-import type { DmaStep, ScenarioDecl, Step } from '../language/syntax.ts';
+import type { ScenarioDecl, Step } from '../language/syntax.ts';
+import { MAX_STEPS } from './run-until.ts';
+import { requestsOf, type Trouble } from './step-access.ts';
 import { type EntryText, entryText } from './walk-entries.ts';
 
-/** Steps that may run before the one that is asked for; beyond it a replay would keep the editor waiting. */
-const MAX_STEPS = 20_000;
 /** Runs of a scenario with `for` that are searched for a failure. */
 const MAX_VARIANTS = 50;
 /** Pieces of an access that crosses pages. */
 const MAX_PIECES = 4;
-const PAGE = 0x1000n;
 
 /** What a cache held of an access before it happened. */
 export interface CacheText {
@@ -60,15 +57,6 @@ export interface WalkChoice {
   /** Which time the step ran, from 1. Without it the first time that it failed, or the first. */
   readonly run?: number;
 }
-
-/** Why there is no walk. */
-interface Trouble {
-  readonly problem: string;
-}
-
-/** Steps whose access can be walked. */
-export const hasAccess = (step: Step): boolean =>
-  step.kind === 'dma' || (step.kind === 'assert' && step.assertion.kind === 'cached');
 
 /**
  * Runs a scenario up to a step and walks the step's access right before it happens, so that what is shown is what the
@@ -136,27 +124,10 @@ class Capture {
   }
 
   access(step: Step, run: number): AccessWalk | Trouble {
-    const asked = accessOf(step);
-    if (!asked) return { problem: 'the step makes no access of a device' };
-    const { machine } = this.#session;
-    const device = machine.config.devices.find((d) => d.name === asked.device.text);
-    if (!device) return { problem: `the machine has no device ${asked.device.text}` };
-    const numbers = this.#session.numbers({ pasid: asked.pasid, at: asked.at, size: asked.size });
-    if ('problem' in numbers) return numbers;
-    const { pasid, at = 0n, size = 4n } = numbers;
-    if (pasid !== undefined && 0xf_ffffn < pasid) return { problem: 'the PASID has more than 20 bits' };
-    const starts = pieceStarts(at, size);
-    const pieces = starts.slice(0, MAX_PIECES).map((address) => {
-      const request = new Request({
-        sid: device.sid,
-        pasid: pasid === undefined ? -1 : Number(pasid),
-        address,
-        access: ACCESS[asked.access],
-        privileged: asked.privileged,
-        kind: asked.ats ? Kind.Translation : Kind.Untranslated,
-      });
-      return this.#piece(request, device.ats);
-    });
+    const access = requestsOf(this.#session, step);
+    if ('problem' in access) return access;
+    const { asked, device, requests } = access;
+    const pieces = requests.slice(0, MAX_PIECES).map((request) => this.#piece(request, device.ats));
     return {
       scenario: this.#scenario,
       step,
@@ -166,7 +137,7 @@ class Capture {
       privileged: asked.privileged,
       ats: asked.ats,
       pieces,
-      morePieces: Math.max(0, starts.length - MAX_PIECES),
+      morePieces: Math.max(0, requests.length - MAX_PIECES),
       happened: step.kind === 'dma' ? runStep(this.#session, step) : undefined,
     };
   }
@@ -174,76 +145,24 @@ class Capture {
   #piece(request: Request, ats: boolean): PieceWalk {
     const { unit } = this.#session.machine;
     const caches = this.#caches(request, ats);
-    const { steps, outcome, verdict } = explain(unit, request);
-    const stages = (['none', 'first', 'second', 'nested', 'pass-through'] as const)[outcome.pgtt] ?? 'none';
-    const { format1, format2 } = unit.present.tables.walker;
-    const entries = steps.map((s) => entryText(s, s.what === 'fs' ? format1 : format2));
+    const { steps, outcome, verdict } = unit.explain(request);
+    const stages = (['none', 'first', 'second', 'nested', 'pass-through'] as const)[outcome.stages] ?? 'none';
+    const entries = steps.map(entryText);
     const { sid, pasid, address } = request;
     return { request: { sid, pasid, address }, caches, entries, verdict, stages };
   }
 
   #caches(request: Request, ats: boolean): CacheText[] {
-    const { unit } = this.#session.machine;
     const filled = (time: number): Step | undefined => this.#session.stepAt(time)?.step;
-    const { sid, address } = request;
-    const pasid = usedPasid(unit, request);
-    const covers = (line: { page: bigint; size: bigint }): boolean =>
-      line.page <= address && address < line.page + line.size;
-    const rights = (bits: number): string => ['r', 'w', 'x'].filter((_, i) => bits & (1 << i)).join('') || 'nothing';
-    const translations = unit.iotlb
-      .list()
-      .filter((line) => covers(line) && (line.pasid < 0 || line.pasid === pasid))
-      .map((line) => ({
-        text: `DID ${line.did}${line.pasid < 0 ? '' : `, PASID ${line.pasid}`}, ${pageText(line)}, ${rights(line.rights)}${line.dirty ? ', dirty' : ', clean'}`,
-        filled: filled(line.filledAt),
+    return this.#session.machine.unit
+      .held(request)
+      .filter(({ cache }) => ats || !DEVICE_CACHES.has(cache))
+      .map(({ cache, lines }) => ({
+        cache,
+        lines: lines.map(({ text, filledAt }) => ({ text, filled: filled(filledAt) })),
       }));
-    const own = unit.deviceTlb
-      .list()
-      .filter((line) => line.sid === sid && line.pasid === request.pasid && covers(line))
-      .map((line) => ({ text: `${pageText(line)}, ${rights(line.rights)}`, filled: filled(line.filledAt) }));
-    const contexts = unit.contextCache
-      .list()
-      .filter((line) => line.sid === sid)
-      .map((line) => ({ text: 'entry of the device', filled: filled(line.filledAt) }));
-    const pasids = unit.pasidCache
-      .list()
-      .filter((line) => line.sid === sid && line.pasid === pasid)
-      .map((line) => ({ text: `PASID ${line.pasid}, DID ${line.did}`, filled: filled(line.filledAt) }));
-    return [
-      ...(ats ? [{ cache: 'device TLB', lines: own }] : []),
-      { cache: 'context cache', lines: contexts },
-      { cache: 'PASID cache', lines: pasids },
-      { cache: 'IOTLB', lines: translations },
-    ];
   }
 }
 
-const ACCESS = { read: Access.Read, write: Access.Write, exec: Access.Exec } as const;
-
-type Asked = Pick<DmaStep, 'device' | 'pasid' | 'at' | 'size' | 'access' | 'privileged' | 'ats'>;
-
-function accessOf(step: Step): Asked | undefined {
-  if (step.kind === 'dma') return step;
-  if (step.kind !== 'assert' || step.assertion.kind !== 'cached') return undefined;
-  const { device, pasid, at, devtlb } = step.assertion;
-  return { device, ...(pasid ? { pasid } : {}), at, access: 'read', privileged: false, ats: devtlb };
-}
-
-/** Where an access begins in each page that it touches. */
-function pieceStarts(at: bigint, size: bigint): bigint[] {
-  const starts: bigint[] = [];
-  for (let done = 0n; done < size && starts.length < 0x200; ) {
-    const address = BigInt.asUintN(64, at + done);
-    starts.push(address);
-    done += PAGE - (address & (PAGE - 1n));
-  }
-  return starts.length > 0 ? starts : [at];
-}
-
-/** The PASID that a request is translated under: its own, or that of its context entry as it is now. */
-function usedPasid(unit: VtdUnit, request: Request): number {
-  return request.pasid >= 0 ? request.pasid : explain(unit, request).outcome.pasid;
-}
-
-const pageText = ({ page, size, hpa }: { page: bigint; size: bigint; hpa: bigint }): string =>
-  `${hexGrouped(page)} (${sizeText(size)}) to ${hexGrouped(hpa & ~(size - 1n))}`;
+/** Caches of a device, which only those with ATS have. */
+const DEVICE_CACHES: ReadonlySet<string> = new Set(['device TLB', 'ATC']);

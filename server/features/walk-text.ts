@@ -4,9 +4,10 @@ import { stepsOf } from '../language/scenario-names.ts';
 import type { ScenarioDecl, Span, Step } from '../language/syntax.ts';
 import { MAIL_WIDTH, wrap } from './layout-text.ts';
 import { indexLines, type Lines, lineOf } from './lines.ts';
-import { outcomeText } from './outcome-text.ts';
+import { noRemedyText, outcomeText } from './outcome-text.ts';
+import { hasAccess } from './step-access.ts';
 import type { EntryText } from './walk-entries.ts';
-import { type AccessWalk, hasAccess, type PieceWalk, replayAccess, type WalkChoice } from './walk-replay.ts';
+import { type AccessWalk, type PieceWalk, replayAccess, type WalkChoice } from './walk-replay.ts';
 
 export type TextOrProblem = { readonly title: string; readonly text: string } | { readonly problem: string };
 
@@ -146,9 +147,9 @@ function pagingText({ entries, stages }: PieceWalk): string[] {
 /** What a group of entries with one guest-physical address finds: an entry of the first stage, or the page. */
 function groupTitle(paging: readonly EntryText[], from: number): string {
   const { gpa = 0n } = paging[from]!;
-  const own = paging.slice(from).find((e) => e.gpa !== gpa || e.kind === 'fs');
-  if (own?.kind === 'fs' && own.gpa === gpa) return `${own.name} at GPA ${hexGrouped(gpa)}`;
-  const last = paging.slice(0, from).findLast((e) => e.kind === 'fs');
+  const own = paging.slice(from).find((e) => e.gpa !== gpa || e.stage === 1);
+  if (own?.stage === 1 && own.gpa === gpa) return `${own.name} at GPA ${hexGrouped(gpa)}`;
+  const last = paging.slice(0, from).findLast((e) => e.stage === 1);
   if (last && last.role === 'page') return `page at GPA ${hexGrouped(gpa)}`;
   return `first-stage table at GPA ${hexGrouped(gpa)}`;
 }
@@ -190,6 +191,6 @@ function staleText(detail: Detail, cause: StaleCause, lines: Lines): string[] {
     ...row('now', cause.now),
     ...(cause.missed.length === 0 ? row('missed', 'nothing was invalidated since the edit') : []),
     ...cause.missed.flatMap(({ step, what }) => row('missed', `${at(step)}: ${what}`)),
-    ...row('covers', cause.remedyText ?? 'no call of this generation reaches this entry'),
+    ...row('covers', cause.remedyText ?? noRemedyText(cause)),
   ];
 }

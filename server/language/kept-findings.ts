@@ -96,10 +96,23 @@ function factsOf(
   return [
     generation.id,
     ...[...quirks].map(([name, on]) => `${name}=${on}`),
+    ...evolvedText(context),
     `${scenarios.length > 0}`,
     ...included,
     ...(everywhere ?? []).map(({ mark }) => mark),
   ].join('\n');
+}
+
+/** What the file adds to the structs of its generation, with the places that numbers of other declarations give it. */
+function evolvedText({ file: { generation }, resolved: { sources } }: RuleContext): readonly string[] {
+  const texts = sources.flatMap(({ text, program }) =>
+    program.declarations.flatMap(({ kind, start, end }) => (kind === 'evolve' ? [text.slice(start, end)] : [])),
+  );
+  const sizes = [...(generation.evolved ?? [])].map(
+    ([struct, versions]) =>
+      `${struct}: ${versions.map(({ version, struct: { size } }) => `${version} ${size}`).join()}`,
+  );
+  return [...texts, ...sizes];
 }
 
 /** Findings by the parts they lie in; undefined where they may hang on something else. */

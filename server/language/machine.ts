@@ -12,8 +12,10 @@ import {
 import { DEFAULT_HAW, decodeCaps } from '../../engine/models/vtd/caps.ts';
 import { deviceOf, ownGroups } from './machine/device.ts';
 import { modelOf } from './machine/iommu.ts';
+import { machineItems } from './machine/items.ts';
 import { processOf } from './machine/process.ts';
 import { ramOf } from './machine/ram.ts';
+import { setupOf } from './machine/registers.ts';
 import { type MachineProblem, type Report, type ToNumber, unknownKey } from './machine/report.ts';
 import { smmuv3Of } from './machine/smmuv3.ts';
 import { vtdOf } from './machine/vtd.ts';
@@ -44,22 +46,29 @@ export function resolveMachine(
     report(at, code, through === undefined ? message : `${through} has an error: ${message}`);
     return undefined;
   };
-  let { containerType, model, cap, ecap, idr, haw, iommufdEmpty } = base;
+  let { containerType, model, cap, ecap, idr, haw, psc, registers, iommufdEmpty } = base;
   const processes: ProcessConfig[] = [];
   const devices: DeviceConfig[] = [];
   const ram: RamConfig[] = [];
 
   for (const item of decl.items) {
+    if (base.bare && ITEMS.includes(item.word.text) && !machineItems(names.generation).includes(item.word.text)) {
+      report(item.word, 'machine-impossible', `uapi bare has no kernel, and so no ${item.word.text}`);
+      continue;
+    }
     switch (item.word.text) {
       case 'container':
         containerType = Number(containerOf(item, number, report) ?? BigInt(containerType));
         break;
-      case 'iommu':
+      case 'iommu': {
         model = modelOf(item, names.generation.id, report) ?? model;
-        if (model === 'vtd') ({ cap, ecap, haw } = vtdOf(item, { cap, ecap, haw }, number, report));
-        else if (model === 'smmuv3') idr = smmuv3Of(item, idr, number, report);
+        const unit = setupOf(item, model, base, names.generation, number, report);
+        ({ psc, registers } = unit);
+        if (model === 'vtd') ({ cap, ecap, haw } = vtdOf(unit.rest, { cap, ecap, haw }, number, report, unit.keys));
+        else if (model === 'smmuv3') idr = smmuv3Of(unit.rest, idr, number, report, unit.keys);
         else for (const setting of item.settings) unknownKey(setting, `iommu ${model}`, [], report);
         break;
+      }
       case 'iommufd':
         for (const setting of item.settings) {
           if (setting.key.text === 'empty') iommufdEmpty = (number(setting.value) ?? 0n) !== 0n;
@@ -141,6 +150,8 @@ export function resolveMachine(
     ecap,
     idr,
     haw,
+    psc,
+    registers,
     devices: devices.length > 0 ? ownGroups(devices, decl) : base.devices,
     ram: ram.length > 0 ? ram : base.ram,
     processes,

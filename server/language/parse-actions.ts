@@ -2,12 +2,15 @@
 import type { Expr } from '../../engine/scenario/expr.ts';
 import type {
   DmaStep,
+  FdStep,
   FieldInit,
   HostStep,
+  InjectStep,
   InvalidateStep,
   LifecycleStep,
   Mapping,
   ReadStep,
+  RespondStep,
   Step,
   SubmitStep,
 } from '../../engine/scenario/program.ts';
@@ -21,7 +24,7 @@ import { T } from './scanner.ts';
 import type { Name, Span } from './syntax.ts';
 import { missingExpr } from './syntax.ts';
 import type { StepWord } from './words.ts';
-import { STEP_OPTIONS } from './words.ts';
+import { FD_OPTIONS, STEP_OPTIONS } from './words.ts';
 
 /** Stands in for a span that is set when the step is complete. */
 export const NOWHERE: Span = { start: 0, end: 0 };
@@ -66,10 +69,16 @@ export const ACTIONS: Readonly<Record<ActionWord, Action>> = {
     const iommu = p.name('the name of an IOMMU');
     return { kind: 'command', iommu, words: parseExpr(p), head: NOWHERE, start, end: 0 };
   },
-  respond: (p, start) => ({ kind: 'respond', payload: parseExpr(p), head: NOWHERE, start, end: 0 }),
+  respond(p, start) {
+    const step: Draft<RespondStep> = { kind: 'respond', payload: parseExpr(p), head: NOWHERE, start, end: 0 };
+    readOptions(p, step, STEP_OPTIONS.respond);
+    return step;
+  },
   inject(p, start) {
     const device = p.name('the name of a device');
-    return { kind: 'inject', device, payload: parseExpr(p), head: NOWHERE, start, end: 0 };
+    const step: Draft<InjectStep> = { kind: 'inject', device, payload: parseExpr(p), head: NOWHERE, start, end: 0 };
+    readOptions(p, step, STEP_OPTIONS.inject);
+    return step;
   },
   attach: lifecycle('attach'),
   replace: lifecycle('replace'),
@@ -186,7 +195,7 @@ function takeWidth(p: Cursor): { width: number } | undefined {
   return { width };
 }
 
-/** `write gpa|hpa|user A [width] = V`, `write reg iommu0.NAME = V`, `write fd E from NAME [size N]`. */
+/** `write gpa|hpa|user A [width] = V`, `write reg iommu0.NAME = V`, `write fd E from NAME [size N] [as NAME]`. */
 function parseWrite(p: Cursor, start: number): Draft<Step> {
   const what = takeOne(p, ['gpa', 'hpa', 'user', 'reg', 'fd']) ?? 'hpa';
   if (what === 'fd') return parseFd(p, 'write', start);
@@ -204,7 +213,7 @@ function parseWrite(p: Cursor, start: number): Draft<Step> {
 
 const parseValue = (p: Cursor): Expr => (p.expect(T.Assign, '`=`') ? parseExpr(p) : missingExpr(p.gap));
 
-/** `read gpa|hpa|user A [width] [as NAME]`, `read fd E into NAME [size N]`. */
+/** `read gpa|hpa|user A [width] [as NAME]`, `read fd E into NAME [size N] [as NAME]`. */
 function parseRead(p: Cursor, start: number): Draft<Step> {
   const what = takeOne(p, ['gpa', 'hpa', 'user', 'fd']) ?? 'hpa';
   if (what === 'fd') return parseFd(p, 'read', start);
@@ -218,8 +227,9 @@ function parseFd(p: Cursor, op: 'read' | 'write', start: number): Draft<Step> {
   const fd = parseExpr(p);
   p.expectWord(op === 'read' ? 'into' : 'from');
   const buffer = p.name('the name of a buffer');
-  const size = p.takeWord('size') ? { size: parseExpr(p) } : undefined;
-  return { kind: 'fd', op, fd, buffer, ...size, head: NOWHERE, start, end: 0 };
+  const step: Draft<FdStep> = { kind: 'fd', op, fd, buffer, head: NOWHERE, start, end: 0 };
+  readOptions(p, step, FD_OPTIONS);
+  return step;
 }
 
 function lifecycle(kind: 'attach' | 'replace' | 'detach' | 'unbind' | 'reset'): Action {

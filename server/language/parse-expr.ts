@@ -158,9 +158,11 @@ function parseWord(p: Cursor): Expr {
   p.advance();
   const end = p.prevEnd;
   if (p.is(T.Dot) || p.is(T.LBracket)) {
-    const path = parsePath(p);
+    const indices = new Map<number, Expr>();
+    const path = parsePath(p, indices);
     if (path.length > 0) {
-      return { kind: 'member', object: { text: name, start, end }, path, start, end: p.prevEnd };
+      const object = { text: name, start, end };
+      return { kind: 'member', object, path, ...(indices.size > 0 ? { indices } : {}), start, end: p.prevEnd };
     }
   }
   if (p.sees(T.LParen)) {

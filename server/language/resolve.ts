@@ -1,13 +1,13 @@
 import {
   type Declared,
-  defaultMachine,
   findGeneration,
   type Generation,
   KNOWN_GENERATION_IDS,
   type MachineConfig,
+  machineOf,
   Names,
   nearest,
-  RUNNABLE_GENERATION_IDS,
+  SCENARIO_GENERATION_IDS,
   type ScenarioFile,
 } from '../../engine/index.ts';
 import type { Diagnostic, Related, Severity } from './diagnostic.ts';
@@ -230,7 +230,7 @@ class Resolver {
 
   #generation(file: string): Generation | undefined {
     const uapi = this.#uapi;
-    const ids = RUNNABLE_GENERATION_IDS.join(', ');
+    const ids = SCENARIO_GENERATION_IDS.join(', ');
     if (!uapi || uapi.id.text === '') {
       if (!uapi)
         this.#report(
@@ -289,14 +289,14 @@ class Resolver {
   }
 
   #evolve(base: Omit<ScenarioFile, 'machine'>): Generation {
-    const names = new Names({ ...base, machine: defaultMachine(base.generation.model) });
+    const names = new Names({ ...base, machine: machineOf(base.generation) });
     const { generation, problems } = evolveGeneration(base.generation, this.#evolved, names);
     for (const p of problems) this.#report(p.file, p, p.code, 'error', p.message, { fix: p.fix });
     return generation;
   }
 
   #resolveMachine(base: Omit<ScenarioFile, 'machine'>): MachineConfig {
-    const usual = defaultMachine(base.generation.model);
+    const usual = machineOf(base.generation);
     if (!this.#machine) return usual;
     const names = new Names({ ...base, machine: usual });
     const { config, problems } = resolveMachine(this.#machine.node, names, usual);

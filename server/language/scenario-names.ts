@@ -3,10 +3,12 @@ import {
   evaluate,
   type Image,
   isNoValue,
+  modelById,
   Names,
   type NoValue,
   nearest,
   type ScenarioFile,
+  type Value,
 } from '../../engine/index.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { checkStepWords } from './step-checks.ts';
@@ -59,17 +61,8 @@ export function namesBoundInAll(scenarios: readonly ScenarioDecl[]): Set<string>
   return names;
 }
 
-/** Step kinds that a later version brings to this generation. */
-const PLANNED: ReadonlySet<Step['kind']> = new Set([
-  'parallel',
-  'write-reg',
-  'command',
-  'respond',
-  'inject',
-  'fd',
-  'replace',
-  'unbind',
-]);
+/** Step kinds that not every generation has. */
+const PLANNED: ReadonlySet<Step['kind']> = new Set(['parallel', 'respond', 'inject', 'fd', 'replace', 'unbind']);
 
 /** Of those, what an iommufd has. */
 const IOMMUFD_STEPS: ReadonlySet<Step['kind']> = new Set(['inject', 'fd', 'replace', 'unbind']);
@@ -77,11 +70,57 @@ const IOMMUFD_STEPS: ReadonlySet<Step['kind']> = new Set(['inject', 'fd', 'repla
 /** And what a generation has that reports page requests and takes their answers by calls inside the kernel. */
 const REQUEST_STEPS: ReadonlySet<Step['kind']> = new Set(['inject', 'respond']);
 
+/** What only a kernel can do. */
+const KERNEL_STEPS: ReadonlySet<Step['kind']> = new Set([
+  'submit',
+  'host',
+  'respond',
+  'fd',
+  'attach',
+  'replace',
+  'detach',
+  'unbind',
+  'exit',
+]);
+
+/** What only hardware can do that commands reach. */
+const HARDWARE_STEPS: ReadonlySet<Step['kind']> = new Set(['write-reg', 'command']);
+
+const isBare = ({ id }: { readonly id: string }): boolean => id === 'bare';
+
 /** Whether a step is read and cannot run in this generation. */
 export const isPlanned = (kind: Step['kind'], { generation }: Pick<ScenarioFile, 'generation'>): boolean =>
-  PLANNED.has(kind) &&
-  !(IOMMUFD_STEPS.has(kind) && generation.ioctls.has('IOMMU_IOAS_ALLOC')) &&
-  !(REQUEST_STEPS.has(kind) && generation.calls.has('page_response'));
+  isBare(generation)
+    ? kind === 'parallel' || KERNEL_STEPS.has(kind)
+    : PLANNED.has(kind) &&
+      !(IOMMUFD_STEPS.has(kind) && generation.ioctls.has('IOMMU_IOAS_ALLOC')) &&
+      !(REQUEST_STEPS.has(kind) && generation.calls.has('page_response'));
+
+/** How a step's kind is written. */
+const stepText = (kind: Step['kind']): string =>
+  kind === 'fd' ? 'read fd and write fd' : kind === 'write-reg' ? 'write reg' : kind;
+
+/** Why a step cannot run here, with the id of the finding; undefined where it can. */
+function whyNotHere(step: Step, file: ScenarioFile): { readonly code: string; readonly message: string } | undefined {
+  const { generation, machine } = file;
+  const what = stepText(step.kind);
+  const is = step.kind === 'fd' ? 'are' : 'is';
+  if (isBare(generation) && KERNEL_STEPS.has(step.kind)) {
+    const instead =
+      step.kind === 'host' ? '; fill the tables with write hpa, or with a pagetable' : ' to be asked for anything';
+    return { code: 'needs-kernel', message: `${what} ${is} a kernel's, and uapi bare has none${instead}` };
+  }
+  if (isPlanned(step.kind, file)) {
+    const message =
+      step.kind === 'respond' && generation.ioctls.has('IOMMU_IOAS_ALLOC')
+        ? `respond calls inside the kernel; a page request of ${generation.id} is answered with write fd`
+        : `${what} ${is} not available yet for ${generation.id}`;
+    return { code: 'not-available', message };
+  }
+  if (HARDWARE_STEPS.has(step.kind) && !modelById(machine.model)?.hardware)
+    return { code: 'not-available', message: `${what} needs hardware, and iommu ${machine.model} has none here` };
+  return undefined;
+}
 
 /**
  * What is wrong with a scenario's names and values before it runs. `lasting` is the file's static scope, in which every
@@ -112,32 +151,25 @@ export function checkScenario(
       checkExpr(current!, expr);
     },
   };
-  const constantOf = (expr: Expr): bigint | undefined => {
-    const value = evaluate(expr, names.scope());
-    return typeof value === 'bigint' ? value : undefined;
-  };
+  const valueNow = (expr: Expr): Value | NoValue => evaluate(expr, names.scope());
   const check = (steps: readonly Step[]): void => {
     for (const step of steps) checkStep(step);
   };
 
   const checkStep = (step: Step): void => {
-    if (isPlanned(step.kind, file)) {
-      error(
-        {
-          start: step.start,
-          end: step.start + (step.kind === 'write-reg' || step.kind === 'fd' ? 5 : step.kind.length),
-        },
-        'not-available',
-        step.kind === 'respond' && file.generation.ioctls.has('IOMMU_IOAS_ALLOC')
-          ? `respond calls inside the kernel; a page request of ${file.generation.id} is answered with write fd`
-          : `${step.kind === 'fd' ? 'read fd and write fd are' : step.kind === 'write-reg' ? 'write reg is' : `${step.kind} is`} not available yet for ${file.generation.id}`,
-      );
+    const why = whyNotHere(step, file);
+    if (why) {
+      const { start } = step;
+      const length = step.kind === 'write-reg' || step.kind === 'fd' ? 5 : step.kind.length;
+      error({ start, end: start + length }, why.code, why.message);
       return;
     }
     current = step;
     visitStep(step.kind === 'for' ? { ...step, steps: [] } : step, visitor);
     checkReferences(step, file, error);
-    checkStepWords(step, file, constantOf, error);
+    checkStepWords(step, file, valueNow, (trouble) => {
+      if (!isToldThere(trouble)) error(trouble, trouble.code, trouble.message, trouble.fix);
+    });
     if (step.kind === 'for') {
       bound.add(step.name.text);
       check(step.steps);
@@ -183,7 +215,9 @@ export function checkScenario(
       }
       return;
     }
-    const value = evaluate(expr, step.kind === 'invalidate' ? invalidateScope(names) : names.scope());
+    // Fields of a command have words of their own, which its check knows.
+    if (step.kind === 'invalidate' && step.fields.some((init) => init.value === expr)) return;
+    const value = evaluate(expr, names.scope());
     if (isNoValue(value) && value.noValue === 'mistake' && !isToldThere(value))
       error((value as NoValue).at, (value as NoValue).code, (value as NoValue).message, (value as NoValue).fix);
   };
@@ -213,13 +247,6 @@ function isSettled({ later, entries, embedded }: Image, bound: ReadonlySet<strin
   for (const { value, expr, field } of entries)
     if (value === undefined && expr.kind !== 'name' && !(field.kind === 'flex' && embedded)) return false;
   return embedded ? isSettled(embedded, bound) : entries.length > 0;
-}
-
-/** Granularity words stand for numbers inside `invalidate`. */
-const GRANULARITIES = new Set(['global', 'domain', 'page', 'pasid', 'device', 'index']);
-function invalidateScope(names: Names): ReturnType<Names['scope']> {
-  const scope = names.scope();
-  return { ...scope, name: (name, at) => scope.name(name, at) ?? (GRANULARITIES.has(name) ? 0n : undefined) };
 }
 
 /** Devices and tables that a step names. */

@@ -1,29 +1,63 @@
 import {
+  type BitTrouble,
+  bitValues,
   checksOf,
-  descriptorByName,
-  descriptorField,
   ERRNO,
+  fits,
   GENERATIONS,
   ioctlNumbered,
   ioctlOf,
   isErrno,
   modelById,
+  type NoValue,
   nearest,
+  recordOf,
+  recordsOf,
+  registerInfo,
   type ScenarioFile,
   skipsOf,
+  tooManyWords,
+  type Value,
   whyNotModelled,
+  whyNotWritable,
+  wordsOfCommand,
 } from '../../engine/index.ts';
-import type { AssertStep, Expr, Outcome, Span, Step, SubmitStep } from './syntax.ts';
+import type {
+  AssertStep,
+  CommandStep,
+  Expr,
+  InjectStep,
+  InvalidateStep,
+  Name,
+  Outcome,
+  Span,
+  Step,
+  SubmitStep,
+  WriteRegStep,
+} from './syntax.ts';
 
 type MockAssertion = Extract<AssertStep['assertion'], { kind: 'mock' }>;
 type Report = (at: Span, code: string, message: string, fix?: string) => void;
 /** The value of an expression, if it is known before a run. */
 type ConstantOf = (expr: Expr) => bigint | undefined;
 
-const COMMAND_ERRORS = ['IQE'];
-
-/** What is wrong with the words and constant numbers of a step, as far as that can be told before a run. */
-export function checkStepWords(step: Step, file: ScenarioFile, constantOf: ConstantOf, report: Report): void {
+/**
+ * What is wrong with the words and constant numbers of a step, as far as that can be told before a run.
+ * @param valueNow what an expression stands for by here
+ */
+export function checkStepWords(
+  step: Step,
+  file: ScenarioFile,
+  valueNow: (expr: Expr) => Value | NoValue,
+  found: (trouble: BitTrouble) => void,
+): void {
+  const constantOf: ConstantOf = (expr) => {
+    const value = valueNow(expr);
+    return typeof value === 'bigint' ? value : undefined;
+  };
+  const report: Report = ({ start, end }, code, message, fix) => {
+    found({ start, end, code, message, ...(fix === undefined ? {} : { fix }) });
+  };
   for (const group of step.expect?.groups ?? []) for (const outcome of group) checkOutcome(outcome, file, report);
   switch (step.kind) {
     case 'dma': {
@@ -43,7 +77,19 @@ export function checkStepWords(step: Step, file: ScenarioFile, constantOf: Const
       checkFailNth(step, constantOf, report);
       break;
     case 'invalidate':
-      checkInvalidate(step, file, report);
+      checkIommu(step.iommu, report);
+      checkInvalidate(step, file, valueNow, report, found);
+      break;
+    case 'command':
+      checkIommu(step.iommu, report);
+      checkCommand(step, file, report);
+      break;
+    case 'write-reg':
+      checkIommu(step.register.object, report);
+      checkWriteReg(step, file, constantOf, report);
+      break;
+    case 'inject':
+      checkInject(step, file, report);
       break;
     case 'assert':
       if (step.assertion.kind === 'mock') checkMock(step, step.assertion, file, report);
@@ -105,13 +151,11 @@ function checkOutcome(outcome: Outcome, file: ScenarioFile, report: Report): voi
     case 'reason':
       checkReason(outcome.rule, file, unknown);
       break;
-    case 'error':
-      if (!COMMAND_ERRORS.includes(outcome.name))
-        unknown('a command error of this model', outcome.name, COMMAND_ERRORS);
+    case 'error': {
+      const errors = modelById(file.machine.model)?.hardware?.commandErrors;
+      if (errors && !errors.includes(outcome.name)) unknown('a command error of this model', outcome.name, errors);
       break;
-    case 'stall':
-      report(outcome, 'not-available', `stall is not available yet for ${file.generation.id}`);
-      break;
+    }
   }
 }
 
@@ -131,29 +175,69 @@ function checkReason(
   else unknown(`a check of ${generation.id} on ${model}, but of ${where}`, id, []);
 }
 
-function checkInvalidate(step: Extract<Step, { kind: 'invalidate' }>, file: ScenarioFile, report: Report): void {
-  if (step.iommu.text !== '' && step.iommu.text !== 'iommu0')
-    report(step.iommu, 'unknown-name', `the machine has no IOMMU ${step.iommu.text}; it has iommu0`);
-  const descriptor = descriptorByName(step.command.text);
-  if (!descriptor) {
-    const commands = modelById(file.machine.model)?.commands ?? [];
-    const near = nearest(step.command.text, commands);
-    if (step.command.text !== '')
-      report(
-        step.command,
-        'unknown-name',
-        `VT-d has no invalidation ${step.command.text}${near ? `; did you mean ${near}?` : ''}`,
-        near,
-      );
+function checkIommu(iommu: Name, report: Report): void {
+  if (iommu.text !== '' && iommu.text !== 'iommu0')
+    report(iommu, 'unknown-name', `the machine has no IOMMU ${iommu.text}; it has iommu0`, 'iommu0');
+}
+
+function checkInvalidate(
+  { command, fields }: InvalidateStep,
+  { machine }: ScenarioFile,
+  valueNow: (expr: Expr) => Value | NoValue,
+  report: Report,
+  found: (trouble: BitTrouble) => void,
+): void {
+  const { model } = machine;
+  const known = modelById(model)?.hardware?.commands ?? [];
+  const layout = known.find((each) => each.name === command.text);
+  if (layout) {
+    for (const trouble of bitValues(layout, fields, valueNow, layout.fixed).troubles) found(trouble);
     return;
   }
-  for (const { path } of step.fields) {
-    const name = path.map((p) => p.text).join('.');
-    if (name !== '' && !descriptorField(descriptor, name))
-      report(
-        { start: path[0]!.start, end: path.at(-1)!.end },
-        'unknown-field',
-        `${descriptor.name} has no field ${name}; it has ${descriptor.fields.map((f) => f.name).join(', ')}`,
-      );
+  if (command.text === '') return;
+  const near = nearest(
+    command.text,
+    known.map((each) => each.name),
+  );
+  const more = near ? `; did you mean ${near}?` : known.length === 0 ? ', as it takes none here' : '';
+  report(command, 'unknown-name', `iommu ${model} has no command ${command.text}${more}`, near);
+}
+
+function checkCommand({ words }: CommandStep, { machine }: ScenarioFile, report: Report): void {
+  const hardware = modelById(machine.model)?.hardware;
+  const most = hardware ? wordsOfCommand(hardware) : undefined;
+  if (words.kind === 'list' && most !== undefined && most < words.items.length)
+    report(words.items[most]!, 'too-many-words', tooManyWords(words.items.length, most));
+}
+
+function checkWriteReg(
+  { register: { path }, value }: WriteRegStep,
+  { machine }: ScenarioFile,
+  constantOf: ConstantOf,
+  report: Report,
+): void {
+  const name = path.map((p) => p.text).join('.');
+  if (name === '') return;
+  const at = { start: path[0]!.start, end: path.at(-1)!.end };
+  const why = whyNotWritable(name, machine);
+  if (why) {
+    report(at, why.code, why.message, why.fix);
+    return;
   }
+  const width = registerInfo(name, machine)?.width ?? 64;
+  const written = constantOf(value);
+  if (written !== undefined && !fits(written, width))
+    report(value, 'value-too-wide', `0x${written.toString(16)} does not fit ${name}, which has ${width} bits`);
+}
+
+/** On bare hardware a device sends records of the hardware, and nothing that a kernel would make of them. */
+function checkInject({ payload: given }: InjectStep, { machine, payloads }: ScenarioFile, report: Report): void {
+  if (!machine.bare) return;
+  const payload =
+    given.kind === 'payload' ? given.payload : given.kind === 'name' ? payloads.get(given.name)?.node : undefined;
+  if (payload ? recordOf(payload, machine) : given.kind === 'name' && given.name === '') return;
+  // An inline payload of an unknown kind is reported as that.
+  if (given.kind === 'payload') return;
+  const known = recordsOf(machine).map((record) => record.name);
+  report(given, 'not-a-record', `a device sends a record of the hardware: ${known.join(', ') || 'this one has none'}`);
 }

@@ -206,6 +206,10 @@ function visitExprs(exprs: readonly (Expr | undefined)[], visitor: Visitor): voi
 export function visitExpr(expr: Expr, visitor: Visitor): void {
   visitor.expr?.(expr);
   switch (expr.kind) {
+    case 'member':
+    case 'address-of':
+      visitExprs([...(expr.indices?.values() ?? [])], visitor);
+      break;
     case 'unary':
     case 'cast':
       visitExpr(expr.operand, visitor);

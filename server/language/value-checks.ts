@@ -5,6 +5,7 @@ import {
   findFormat,
   isNoValue,
   KNOWN_FORMAT_NAMES,
+  leafSizes,
   type Names,
   type NoValue,
   nearest,
@@ -58,14 +59,14 @@ export class ValueChecks {
       this.#error({ ...node.space, file }, 'unknown-name', `a space is gpa or hpa, not ${node.space.text}`);
     this.#expression(node.root, file);
     let attributes: Readonly<Record<string, bigint>> | undefined;
-    let table: PageTable | undefined;
+    const table = emptyTable(node.format.text);
+    const smallest = table ? leafSizes(table.format)[0]! : 0x1000n;
     for (const mapping of node.mappings) {
       const ia = this.#expression(mapping.from, file);
       const oa = this.#expression(mapping.to, file);
-      const page = mapping.page ? this.#expression(mapping.page, file) : 0x1000n;
+      const page = mapping.page ? this.#expression(mapping.page, file) : smallest;
       const size = mapping.size ? this.#expression(mapping.size, file) : page;
       if (ia !== undefined && oa !== undefined && size !== undefined && page !== undefined) {
-        table ??= emptyTable(node.format.text);
         const misfit = table?.misfit({ ia, oa, size, page, read: true, write: true, execute: false, user: true });
         if (misfit !== undefined) this.#error({ ...mapping, file }, 'mapping-impossible', misfit);
       }
@@ -109,10 +110,6 @@ function emptyTable(format: string): PageTable | undefined {
 
 function checkFormat(format: { readonly text: string } & Span, file: string, error: Report): void {
   if (findFormat(format.text)) return;
-  if (KNOWN_FORMAT_NAMES.includes(format.text)) {
-    error({ ...format, file }, 'not-available', `the page-table format ${format.text} is not available yet`);
-    return;
-  }
   const near = nearest(format.text, KNOWN_FORMAT_NAMES);
   error(
     { ...format, file },

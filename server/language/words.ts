@@ -27,8 +27,8 @@ export const STEP_OPTIONS = {
   read: ['as'],
   invalidate: [],
   command: [],
-  respond: [],
-  inject: [],
+  respond: ['as'],
+  inject: ['as'],
   attach: ['to', 'pasid', 'fail_nth', 'as'],
   replace: ['to', 'pasid', 'fail_nth', 'as'],
   detach: ['pasid'],
@@ -41,6 +41,9 @@ export const STEP_OPTIONS = {
   parallel: [],
   expect: [],
 } as const satisfies Record<string, readonly string[]>;
+
+/** And behind `read fd E into NAME` and `write fd E from NAME`. */
+export const FD_OPTIONS = ['size', 'as'] as const;
 
 export type StepWord = keyof typeof STEP_OPTIONS;
 

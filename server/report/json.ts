@@ -74,7 +74,7 @@ function detailJson(d: Detail, lines: Lines): object {
     refs: d.refs,
     config: d.config,
     hit: d.hit === undefined ? undefined : d.hit !== false,
-    cache: d.hit || undefined,
+    cache: d.hit || (d.psc ? 'psc' : undefined),
     // An access that was answered is known to be fresh where it is not said to be stale.
     stale: d.stale ?? (d.hit === undefined ? undefined : false),
     staleCause: d.staleCause && staleJson(d.staleCause, lines),
@@ -83,6 +83,9 @@ function detailJson(d: Detail, lines: Lines): object {
     fault: d.fault,
     code: d.code === undefined ? undefined : hex(d.code),
     faultText: d.faultText,
+    stag: d.stag,
+    commandError: d.commandError,
+    commandErrorText: d.commandErrorText,
     reason: d.reason,
     refusal: d.refusal && refusalJson(d.refusal),
     returns: d.returns === undefined ? undefined : hex64(d.returns),
@@ -116,6 +119,7 @@ function staleJson(cause: StaleCause, lines: Lines): object {
     remedyDeclaration: cause.remedyDeclaration,
     remedyStep: cause.remedyStep,
     remedyText: cause.remedyText,
+    owed: cause.owed,
     breach: cause.breach,
   });
 }

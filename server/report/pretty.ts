@@ -1,6 +1,6 @@
 import { ERRNO, isErrno, type StaleCause, type StepRef } from '../../engine/index.ts';
 import { type Lines, lineOf, lineText, placeOf } from '../features/lines.ts';
-import { outcomeText } from '../features/outcome-text.ts';
+import { noRemedyText, outcomeText } from '../features/outcome-text.ts';
 import type { PlacedDiagnostic, ScenarioReport, StepReport } from '../features/run-file.ts';
 import type { FileReport, Totals } from './totals.ts';
 
@@ -127,7 +127,8 @@ function incident({ step, detail }: StepReport, cause: StaleCause, lines: Lines,
       'covers',
       `${cause.remedyText ?? 'the smallest invalidation'} would have covered it:\n${[cause.remedyDeclaration, cause.remedyStep].filter(Boolean).join('\n')}`,
     );
-  else row('covers', 'no call of this generation reaches this entry; the kernel owes the invalidation');
+  else row('covers', noRemedyText(cause));
+  if (cause.remedyStep && cause.owed) row('owed', cause.owed);
   if (cause.breach) row('BREACH', 'the access reached memory that has a new owner');
 }
 

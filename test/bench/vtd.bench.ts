@@ -1,161 +1,139 @@
 /**
- * How long a translation takes: `esbuild --bundle`, then run. Figures are medians of 7 runs in ns per operation; nothing
- * is asserted, because machines differ.
+ * How long translations and invalidations of VT-d take: `esbuild --bundle`, then run. Figures are medians of 7 runs; nothing
+ * is asserted about them, because machines differ.
  */
-import { hi32, lo32 } from '../../engine/base/addr.ts';
-import { PhysMem } from '../../engine/memory/phys-mem.ts';
+import { lo32 } from '../../engine/base/addr.ts';
 import {
   Access,
   CONTEXT_ENTRY,
   encode,
+  encodeDescriptor,
   makeCaps,
   nestedPasidEntry,
   Request,
+  rawCaps,
   VtdUnit,
 } from '../../engine/models/vtd/index.ts';
+import { buildTables, perAccess, perInvalidation, putWords, shuffledPages, sweep, VA } from './guest.ts';
 
-const PAGES = 16_384;
-const RUNS = 7;
 const SID = 0x10;
 const PASID = 7;
-const GUEST_AT = 1n << 32n;
-const VA = 0x7f00_0000_0000n;
 
-/** A guest whose 16384 data pages lie in 4 x 4 levels of 4K pages, with every accessed and dirty bit set already. */
-export function nestedUnit(): VtdUnit {
-  const mem = new PhysMem(1 << 12);
-  let nextHost = 0x10_0000n;
-  let nextGuest = 0x1000_0000n;
-  const hostPage = (): bigint => (nextHost += 0x1000n);
-  const guestPage = (): bigint => (nextGuest += 0x1000n);
-  const ssRoot = hostPage();
-  const map = (
-    root: bigint,
-    address: bigint,
-    leaf: bigint,
-    table: bigint,
-    page: () => bigint,
-    to: (at: bigint) => bigint,
-  ): void => {
-    let at = root;
-    for (let level = 3; level > 0; level--) {
-      const slot = to(at + 8n * ((address >> BigInt(12 + 9 * level)) & 511n));
-      const held = mem.read64(slot) & ~0xfffn;
-      at = held || page();
-      if (held === 0n) mem.write64(slot, at | table);
-    }
-    mem.write64(to(at + 8n * ((address >> 12n) & 511n)), leaf);
-  };
-  const backed = new Set<bigint>();
-  const guest = (gpa: bigint): bigint => {
-    const page = gpa & ~0xfffn;
-    if (!backed.has(page)) {
-      backed.add(page);
-      map(ssRoot, page, (GUEST_AT + page) | 3n, 3n, hostPage, (at) => at);
-    }
-    return GUEST_AT + gpa;
-  };
-  const fsRoot = guestPage();
-  for (let i = 0; i < PAGES; i++) {
-    const gpa = 0x4000_0000n + BigInt(i) * 0x1000n;
-    guest(gpa);
-    map(fsRoot, VA + BigInt(i) * 0x1000n, gpa | 0x67n, 0x27n, guestPage, guest);
-  }
+/** A unit with a guest, whose entries have every accessed and dirty bit set already. */
+export function nestedGuest(psc: boolean) {
+  const tables = buildTables({ table1: 0x27n, leaf1: 0x67n, table2: 3n, leaf2: 3n });
+  const { mem, fsRoot, ssRoot, hostPage } = tables;
   const [root, contexts, directory, table] = [hostPage(), hostPage(), hostPage(), hostPage()];
-  const put = (at: bigint, words: readonly bigint[]): void =>
-    words.forEach((word, i) => {
-      mem.write64(at + BigInt(8 * i), word);
-    });
-  put(root, [contexts | 1n, 0n]);
-  put(contexts + BigInt(SID) * 32n, encode(CONTEXT_ENTRY, { P: 1, PASIDE: 1, PASIDDIRPTR: directory }));
-  put(directory, [table | 1n]);
+  putWords(mem, root, [contexts | 1n, 0n]);
+  putWords(mem, contexts + BigInt(SID) * 32n, encode(CONTEXT_ENTRY, { P: 1, PASIDE: 1, PASIDDIRPTR: directory }));
+  putWords(mem, directory, [table | 1n]);
   const entry = nestedPasidEntry({ did: 1, pwsnp: true, fsRoot, fsLevels: 4, second: { root: ssRoot, levels: 4 } });
-  put(table + BigInt(PASID) * 64n, entry);
-  const unit = new VtdUnit(mem, makeCaps());
+  putWords(mem, table + BigInt(PASID) * 64n, entry);
+  const caps = makeCaps();
+  const unit = new VtdUnit(mem, caps, rawCaps(caps), psc);
   unit.rtaddr = root | 0x400n;
-  return unit;
+  return { unit, tables };
 }
 
-/** Each page once, in an order that no cache of the machine likes. */
-export function shuffledPages(): Int32Array {
-  const order = Int32Array.from({ length: PAGES }, (_, i) => i);
-  let seed = 12345;
-  for (let i = PAGES - 1; i > 0; i--) {
-    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fff_ffff;
-    const j = seed % (i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
-}
+export const newRequest = (): Request => new Request({ sid: SID, pasid: PASID, address: VA, access: Access.Read });
 
-const median = (times: number[]): number => times.sort((a, b) => a - b)[times.length >> 1]!;
-
-function sweep(unit: VtdUnit, order: Int32Array, request: Request): number {
-  const [hi, lo] = [hi32(VA), lo32(VA)];
-  let wrong = 0;
-  for (let i = 0; i < order.length; i++) {
-    request.hi = hi;
-    request.lo = lo + (order[i]! << 12) + 0x10;
-    if (!unit.translate(request).ok) wrong++;
-  }
-  return wrong;
-}
-
-function time(rounds: number, work: () => number): number {
-  const start = performance.now();
-  let wrong = 0;
-  for (let i = 0; i < rounds; i++) wrong += work();
-  if (wrong !== 0) throw new Error(`${wrong} translations faulted`);
-  return ((performance.now() - start) * 1e6) / (rounds * PAGES);
-}
-
-/** Nested 4 x 4 walk with configuration cached and IOTLB empty; the emptying is part of the time. */
-export function coldNestedWalk(): number {
-  const unit = nestedUnit();
+/** Nested 4 x 4 walk of 24 reads in a unit with only an IOTLB; its emptying, once for all pages, is part of the time. */
+export function coldWalk(): number {
+  const { unit } = nestedGuest(false);
   const order = shuffledPages();
-  const request = new Request({ sid: SID, pasid: PASID, address: VA, access: Access.Read });
-  const run = (): number =>
-    time(4, () => {
-      unit.iotlb.clear();
-      return sweep(unit, order, request);
-    });
-  for (let i = 0; i < 3; i++) run();
-  return median(Array.from({ length: RUNS }, run));
+  const request = newRequest();
+  return perAccess(4, () => {
+    unit.iotlb.clear();
+    return sweep(unit, order, request);
+  });
 }
 
-/** The same with every page in the IOTLB. */
-export function iotlbHit(): number {
-  const unit = nestedUnit();
+/** The same 24 reads, and what they lead to put into paging-structure caches, which are emptied before each walk. */
+export function coldWalkWithFill(): number {
+  const { unit } = nestedGuest(true);
   const order = shuffledPages();
-  const request = new Request({ sid: SID, pasid: PASID, address: VA, access: Access.Read });
-  const run = (): number => time(200, () => sweep(unit, order, request));
-  for (let i = 0; i < 3; i++) run();
-  return median(Array.from({ length: RUNS }, run));
+  const request = newRequest();
+  const lo = lo32(VA);
+  return perAccess(2, () => {
+    unit.iotlb.clear();
+    let wrong = 0;
+    for (let i = 0; i < order.length; i++) {
+      unit.structures!.clear();
+      request.lo = lo + (order[i]! << 12) + 0x10;
+      if (unit.translate(request).refs !== 24) wrong++;
+    }
+    return wrong;
+  });
 }
 
-/** The same with 1024 pages, as many as a busy device touches. */
-export function iotlbHitFew(): number {
-  const unit = nestedUnit();
-  const order = shuffledPages().map((page) => page & 1023);
-  const request = new Request({ sid: SID, pasid: PASID, address: VA, access: Access.Read });
-  const run = (): number => time(200, () => sweep(unit, order, request));
-  for (let i = 0; i < 3; i++) run();
-  return median(Array.from({ length: RUNS }, run));
+/** The walk that is left when the paging-structure caches hold all tables: 2 reads. */
+export function warmWalk(): number {
+  const { unit } = nestedGuest(true);
+  const order = shuffledPages();
+  const request = newRequest();
+  return perAccess(4, () => {
+    unit.iotlb.clear();
+    return sweep(unit, order, request);
+  });
+}
+
+/** Every page in the IOTLB. @param pages how many different ones are touched */
+export function iotlbHit(pages: number): number {
+  const { unit } = nestedGuest(true);
+  const order = shuffledPages().map((page) => page & (pages - 1));
+  const request = newRequest();
+  return perAccess(200, () => sweep(unit, order, request));
 }
 
 /** One edit, then a hit that has to prove itself with a walk. */
 export function provenHit(): number {
-  const unit = nestedUnit();
+  const { unit } = nestedGuest(true);
   const order = shuffledPages();
-  const request = new Request({ sid: SID, pasid: PASID, address: VA, access: Access.Read });
+  const request = newRequest();
   sweep(unit, order, request);
-  const run = (): number =>
-    time(2, () => {
-      unit.mem.write64(0xdead_0000n, 1n);
-      return sweep(unit, order, request);
-    });
-  for (let i = 0; i < 3; i++) run();
-  return median(Array.from({ length: RUNS }, run));
+  return perAccess(2, () => {
+    unit.mem.write64(0xdead_0000n, 1n);
+    return sweep(unit, order, request);
+  });
 }
 
-export const benches = { coldNestedWalk, iotlbHit, iotlbHitFew, provenHit };
+const LIVE = 4096;
+const PASIDS = 16;
+
+/** Fills the IOTLB with 4,096 lines of 16 PASIDs. */
+function fillLines(unit: VtdUnit): void {
+  unit.iotlb.clear();
+  for (let i = 0; i < LIVE; i++)
+    unit.iotlb.put({
+      did: 1,
+      pasid: i % PASIDS,
+      kind: 3,
+      privileged: 0,
+      page: VA + BigInt(i) * 0x1000n,
+      size: 0x1000n,
+    });
+}
+
+/** `p_iotlb_inv` of one page, with 4,096 lines live at first; decoding the descriptor is part of the time. */
+export function pageInvalidation(): number {
+  const { unit } = nestedGuest(true);
+  const words = Array.from({ length: LIVE / 2 }, (_, i) =>
+    encodeDescriptor('p_iotlb_inv', { G: 3, DID: 1, PASID: i % PASIDS, ADDR: VA + BigInt(i) * 0x1000n }),
+  );
+  return perInvalidation(
+    words.length,
+    () => fillLines(unit),
+    () => words.reduce((sum, each) => sum + unit.invalidate(each).removed.iotlb, 0),
+  );
+}
+
+/** `p_iotlb_inv` of one PASID of 16, which takes 256 of 4,096 lines. */
+export function pasidInvalidation(): number {
+  const { unit } = nestedGuest(true);
+  const words = encodeDescriptor('p_iotlb_inv', { G: 2, DID: 1, PASID: 3 });
+  return perInvalidation(
+    1,
+    () => fillLines(unit),
+    () => unit.invalidate(words).removed.iotlb,
+  );
+}

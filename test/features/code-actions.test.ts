@@ -59,6 +59,7 @@ const LEFT = [
   'op-without-data 1',
   'granularity-unknown 1',
   'cache-granularity-refused 2',
+  'cache-granularity-refused 3',
   'cache-granularity-skipped 2',
   'cache-granularity-skipped 3',
 ];
@@ -414,6 +415,34 @@ scenario "s" {`);
     expect(text).toContain('-> 0x5000_0000\n  submit flush_changed_page\n  dma read');
     expect(run(text).reports[0]!.status).toBe('passed');
     expect(diagnosticsOf(text)).toEqual(diagnosticsOf(STALE).map((d) => expect.objectContaining({ code: d.code })));
+  });
+
+  test('is a row of commands where the scenario programs the hardware itself, and the scenario passes', () => {
+    const text = `uapi bare
+machine {
+  iommu vtd { RTADDR = 0x10_0000 | 1 << 10 }
+  device dev0 { ats = 1 }
+}
+pagetable own x86-64 at 0x20_0000 space hpa { 0x7f00_0000_0000 -> 0x8000_0000 rw }
+scenario "s" {
+  write hpa 0x10_0000 = 0x10_1000 | 1
+  write hpa 0x10_1000 + dev0.sid * 32 = [0x10_2000 | 1 << 2 | 1 << 3 | 1, 0, 0, 0]
+  write hpa 0x10_2000 = 0x10_3000 | 1
+  write hpa 0x10_3000 + 8 * 64 = [1 << 6 | 1, 6, own.root | 1]
+  dma read dev0 pasid 8 at 0x7f00_0000_0000 ats
+  map own 0x7f00_0000_0000 -> 0x9000_0000
+  dma read dev0 pasid 8 at 0x7f00_0000_0000 ats expect hpa 0x9000_0000
+}
+`;
+    const { reports, actions } = run(text);
+    expect(reports[0]!.status).toBe('failed');
+    const action = actions.find((a) => a.diagnosticCodes.includes('stale') && a.isPreferred)!;
+    expect(action.title).toMatch(/^Invalidate before this access \(p_iotlb_inv page: .*, then p_dev_tlb_inv /);
+    const mended = apply(text, action);
+    expect(mended).toMatch(
+      / {2}invalidate iommu0 p_iotlb_inv \{.*\n {2}invalidate iommu0 p_dev_tlb_inv \{.*\n.*inv_wait/,
+    );
+    expect(run(mended).reports[0]!.status).toBe('passed');
   });
 
   test('names that are taken are not used again', () => {

@@ -72,7 +72,19 @@ describe('declarations', () => {
   });
 
   test('page tables: formats, at, space, entry bits', () => {
-    expect(labels('pagetable gpt |')).toEqual(['x86-64', 'x86-64-la57', 'vtd-ss-3', 'vtd-ss', 'vtd-ss-5']);
+    expect(labels('pagetable gpt |')).toEqual([
+      'x86-64',
+      'x86-64-la57',
+      'vtd-ss-3',
+      'vtd-ss',
+      'vtd-ss-5',
+      'aarch64-4k',
+      'aarch64-16k',
+      'aarch64-64k',
+      'aarch64-s2-4k',
+      'aarch64-s2-16k',
+      'aarch64-s2-64k',
+    ]);
     expect(at('pagetable gpt x86-|').map((i) => i.label)).toContain('x86-64-la57');
     expect(labels('pagetable gpt x86-64 |')).toEqual(['at', 'space']);
     expect(labels('pagetable gpt x86-64 at 0x1000_0000 space |')).toEqual(['gpa', 'hpa']);
@@ -80,6 +92,7 @@ describe('declarations', () => {
     expect(labels(table('0x1000 -> 0x2000 |'))).toEqual(expect.arrayContaining(['rw', 'page', 'accessed', 'nx']));
     expect(labels(table('0x1000 -> 0x2000 rw accessed |'))).not.toContain('accessed');
     expect(labels(table('0x1000 -> 0x2000 rw page |'))).toEqual(['4K', '2M', '1G']);
+    expect(labels('pagetable t aarch64-16k at 0x4000 {\n  0x0 -> 0x0 page |\n}')).toEqual(['16K', '32M']);
     expect(labels(table('0x1000 |'))).toEqual(['size']);
   });
 
@@ -118,7 +131,7 @@ describe('machines of other generations', () => {
   test('items that the generation has, and models that it runs on', () => {
     expect(labels('machine { | }', 'uapi iommufd-6.8\n')).toEqual(['iommu', 'device', 'ram', 'haw', 'iommufd']);
     expect(labels('machine { | }', 'uapi vfio-2018-02\n')).toContain('process');
-    expect(labels('machine { iommu | }', 'uapi iommufd-6.8\n')).toEqual(['vtd', 'selftest']);
+    expect(labels('machine { iommu | }', 'uapi iommufd-6.8\n')).toEqual(['vtd', 'smmuv3', 'selftest']);
     expect(labels('machine { iommu | }', 'uapi vfio-arm-2020\n')).toEqual(['smmuv3']);
     expect(keys('process worker', 'vfio-2018-02')).toEqual(['pid', 'mm', 'ptrace']);
     expect(keys('iommufd', 'iommufd-6.8')).toEqual(['empty']);
@@ -257,7 +270,7 @@ describe('steps', () => {
   test('step words, without those of other generations', () => {
     const found = labels(inScenario('|'));
     expect(found).toEqual(expect.arrayContaining(['submit', 'dma', 'map', 'expect', 'for', 'invalidate', 'reuse']));
-    for (const word of ['inject', 'respond', 'command', 'replace', 'parallel']) expect(found).not.toContain(word);
+    for (const word of ['inject', 'respond', 'replace', 'parallel']) expect(found).not.toContain(word);
   });
 
   test('payloads behind submit, then options', () => {
@@ -345,12 +358,16 @@ describe('steps', () => {
     expect(words('iommufd-6.12')).not.toContain('respond');
     expect(words('iommu-2018-04')).toEqual(expect.arrayContaining(['inject', 'respond']));
     expect(words('iommu-2018-04')).not.toContain('replace');
-    for (const word of ['dma', 'invalidate']) {
+    for (const word of ['dma', 'invalidate', 'command']) {
       expect(words('iommufd-6.12', 'machine { iommu selftest { } }')).not.toContain(word);
-      expect(words('vfio-arm-2020')).not.toContain(word);
+      expect(words('vfio-arm-2020')).toContain(word);
     }
     for (const uapi of ['iommufd-7.2', 'iommu-2018-05', 'vfio-2021-03'])
-      for (const word of ['parallel', 'command']) expect(words(uapi), uapi).not.toContain(word);
+      expect(words(uapi), uapi).not.toContain('parallel');
+    const bare = words('bare');
+    expect(bare).toEqual(expect.arrayContaining(['dma', 'command', 'invalidate', 'inject', 'write', 'reset']));
+    for (const word of ['submit', 'host', 'attach', 'detach', 'exit', 'respond', 'unbind', 'parallel'])
+      expect(bare, word).not.toContain(word);
   });
 
   const IOMMUFD = `
@@ -393,7 +410,7 @@ struct iommu_ioas_alloc space { size = sizeof }
     expect(fd('read fd queue.out_fault_fd |')).toEqual(['into']);
     expect(fd('write fd queue.out_fault_fd |')).toEqual(['from']);
     expect(fd('read fd queue.out_fault_fd into |')).toContain('request');
-    expect(fd('read fd queue.out_fault_fd into request |')).toEqual(['size', 'expect']);
+    expect(fd('read fd queue.out_fault_fd into request |')).toEqual(['size', 'as', 'expect']);
     expect(fd('write fd queue.out_fault_fd from request expect |')).toContain('EINVAL');
     expect(fd('inject dev0 |')[0]).toBe('request');
   });
@@ -514,11 +531,16 @@ describe('documentation', () => {
   });
 
   test('what stands in the examples would have been offered there', () => {
-    const guest = readFileSync(join(ROOT, 'examples/include/guest.vsva'), 'utf8');
+    const included = Object.fromEntries(
+      ['include/guest.vsva', 'include/arm-guest.vsva'].map((name) => [
+        name,
+        readFileSync(join(ROOT, 'examples', name), 'utf8'),
+      ]),
+    );
     const missing: string[] = [];
     for (const name of examples) {
       const text = readFileSync(join(ROOT, 'examples', name), 'utf8');
-      const { resolved } = atCursor(`$0${text}`, { 'include/guest.vsva': guest });
+      const { resolved } = atCursor(`$0${text}`, included);
       for (const match of text.replace(/\/\/.*|"[^"\n]*"/g, (m) => ' '.repeat(m.length)).matchAll(/[A-Za-z_]\w*/g)) {
         const items = complete(resolved, match.index);
         const stands = ({ label, replace }: CompletionItem): boolean =>

@@ -48,7 +48,7 @@ Configuration, as memory holds it
     P=1 PDTS=7 PASIDDIRPTR=0x40_0040_5000
   PASID directory entry at 0x40_0040_5000
     P=1 SMPTBLPTR=0x40_0042_5000
-  PASID entry at 0x40_0042_5000
+  PASID table entry at 0x40_0042_5000
     P=1 AW=2 (48-bit) PGTT=2 (second-stage) SSPTPTR=0x40_0000_0000 DID=2
     PWSNP=1
 
@@ -108,7 +108,7 @@ dma $0read dev0 pasid pasid at 0x7f00_0000_0000 ats`,
   test('of an access across pages has its pieces, and their configuration once', () => {
     const text = textAt(scenarioText('dma $0read dev0 at 0x1ffe size 8'));
     expect(text).toContain('Piece 2, from 0x2000');
-    expect(text.match(/PASID entry/g)).toHaveLength(1);
+    expect(text.match(/PASID table entry/g)).toHaveLength(1);
     expect(textAt(scenarioText('dma $0read dev0 at 0 size 64K'))).toContain('and 12 more pieces of this access');
   });
 

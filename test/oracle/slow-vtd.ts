@@ -12,6 +12,24 @@ export interface SlowCaps {
   readonly fs5lp: boolean;
   readonly sc: boolean;
   readonly dt: boolean;
+  readonly pt: boolean;
+  readonly cm: boolean;
+  /** Bits of a domain id. */
+  readonly domainBits: number;
+  readonly smts: boolean;
+  readonly adms: boolean;
+  readonly fsts: boolean;
+  readonly ssts: boolean;
+  readonly nest: boolean;
+  readonly pasid: boolean;
+  readonly prs: boolean;
+  readonly rps: boolean;
+  readonly rprivs: boolean;
+  readonly srs: boolean;
+  readonly ers: boolean;
+  readonly eafs: boolean;
+  readonly ssads: boolean;
+  readonly smpwcs: boolean;
 }
 
 export interface SlowRequest {
@@ -21,10 +39,14 @@ export interface SlowRequest {
   readonly address: bigint;
   readonly want: 'read' | 'write' | 'execute';
   readonly privileged: boolean;
+  /** An ATS translation request. */
+  readonly ats: boolean;
 }
 
 export interface SlowAnswer {
   readonly fault: string | null;
+  /** The fault goes into the fault log. */
+  readonly logged: boolean;
   readonly hpa: bigint;
   readonly pageLg2: number;
   readonly read: boolean;
@@ -35,6 +57,26 @@ export interface SlowAnswer {
   /** Memory after accessed and dirty updates, where they differ from before. */
   readonly updates: ReadonlyMap<bigint, bigint>;
 }
+
+/** Faults that FPD does not keep out of the log: what comes before a context entry, and structures that cannot be read. */
+const UNQUALIFIED = /^(RTA|LRT|SRT)\.|^(SCT|SPD|SPT|LCT)\.1$/;
+/** Faults that a translation request hears of as success without permissions. */
+const NULL_ANSWER = [
+  'SPD.2',
+  'SPT.2',
+  'SPT.5',
+  'SPT.6',
+  'SFS.2',
+  'SFS.3',
+  'SFS.5',
+  'SFS.6',
+  'SFS.7',
+  'SFS.8',
+  'SSS.2',
+  'LGN.1',
+  'LGN.2',
+  'LGN.3',
+].concat([1, 2, 3, 4, 5, 6, 7].map((n) => `SGN.${n}`));
 
 class Fault extends Error {}
 const fail = (name: string): never => {
@@ -84,11 +126,30 @@ export function slowWalk(
     if (!(error instanceof Fault)) throw error;
     const { reads, configReads } = walk;
     const nothing = { hpa: 0n, pageLg2: 0, read: false, write: false, execute: false, updates: new Map() };
-    return { fault: error.message, reads, configReads, ...nothing };
+    const fault = walk.legacy ? legacyName(error.message, request) : error.message;
+    const suppressed = walk.fpd && !UNQUALIFIED.test(fault);
+    const logged = !suppressed && !(request.ats && NULL_ANSWER.includes(fault));
+    return { fault, logged, reads, configReads, ...nothing };
   }
 }
 
+/** Legacy mode names faults of the second stage, and of what it leads to, in its own way. */
+function legacyName(name: string, request: SlowRequest): string {
+  if (name === 'SSS.2') return request.want === 'write' ? 'LGN.2' : 'LGN.3';
+  const names: Record<string, string> = {
+    'SSS.3': 'LSS.2',
+    'SGN.4': 'LGN.1',
+    'SGN.6': 'LGN.2',
+    'SGN.7': 'LGN.3',
+    'SGN.8': 'LGN.4',
+  };
+  return names[name] ?? name;
+}
+
 class SlowWalk {
+  legacy = false;
+  /** FPD of any structure read so far. */
+  fpd = false;
   reads = 0;
   configReads = 0;
   readonly memory: ReadonlyMap<bigint, bigint>;
@@ -125,10 +186,14 @@ class SlowWalk {
   }
 
   configure(): { entry: PasidEntry; privileged: boolean } {
-    const { request, rtaddr } = this;
+    const { request, rtaddr, caps } = this;
     const mode = field(rtaddr, 11, 10);
-    if (mode !== 1n) fail(mode === 0n ? (request.pasid === null ? 'RTA.1' : 'RTA.2') : mode === 3n ? 'RTA.4' : 'RTA.1');
-    if (this.tooHigh(rtaddr, 63)) fail('RTA.1');
+    if (mode === 3n && caps.adms) fail('RTA.4');
+    if (mode > 1n || (mode === 1n && !caps.smts) || this.tooHigh(rtaddr, 63)) fail('RTA.1');
+    if (mode === 0n) {
+      if (request.pasid !== null) fail('RTA.2');
+      return this.legacyContext();
+    }
     const devfn = request.sid & 0xffn;
     this.configReads++;
     const root = this.load(((rtaddr >> 12n) << 12n) + (request.sid >> 8n) * 16n + (devfn >= 0x80n ? 8n : 0n));
@@ -137,16 +202,25 @@ class SlowWalk {
     this.configReads++;
     const contextAt = ((root >> 12n) << 12n) + (devfn & 0x7fn) * 32n;
     const c = [0n, 8n, 16n, 24n].map((offset) => this.load(contextAt + offset));
+    this.fpd = bit(c[0]!, 1);
     if (!bit(c[0]!, 0)) fail('SCT.2');
     if (field(c[0]!, 8, 5) !== 0n || this.tooHigh(c[0]!, 63) || c[1]! >> 21n !== 0n || c[2] !== 0n || c[3] !== 0n)
       fail('SCT.3');
-    if (!this.caps.dt && bit(c[0]!, 2)) fail('SCT.3');
+    if (!caps.dt && bit(c[0]!, 2)) fail('SCT.3');
+    if (!caps.pasid && bit(c[0]!, 3)) fail('SCT.3');
+    if (!caps.prs && bit(c[0]!, 4)) fail('SCT.3');
+    if (!caps.rps && field(c[1]!, 19, 0) !== 0n) fail('SCT.3');
+    if (!caps.rprivs && bit(c[1]!, 20)) fail('SCT.3');
+    if (request.ats && !bit(c[0]!, 2)) fail('SCT.5');
     const limit = 1n << (field(c[0]!, 11, 9) + 13n);
     if (request.pasid !== null && !bit(c[0]!, 3)) fail('SCT.6');
     const pasid = request.pasid ?? field(c[1]!, 19, 0);
     if (pasid >= limit) fail(request.pasid === null ? 'SCT.9' : 'SCT.7');
+    const pdeAt = ((c[0]! >> 12n) << 12n) + (pasid >> 6n) * 8n;
+    if (pdeAt >> caps.haw !== 0n) fail('SPD.1');
     this.configReads++;
-    const pde = this.load(((c[0]! >> 12n) << 12n) + (pasid >> 6n) * 8n);
+    const pde = this.load(pdeAt);
+    this.fpd ||= bit(pde, 1);
     if (!bit(pde, 0)) fail('SPD.2');
     if (field(pde, 11, 2) !== 0n || this.tooHigh(pde, 63)) fail('SPD.3');
     this.configReads++;
@@ -156,17 +230,71 @@ class SlowWalk {
     return { entry: this.pasidEntry(q), privileged };
   }
 
+  /** 128-bit root and context entries; what they describe is a second stage alone, or nothing. */
+  legacyContext(): { entry: PasidEntry; privileged: boolean } {
+    this.legacy = true;
+    const { request, rtaddr, caps } = this;
+    this.configReads++;
+    const rootAt = ((rtaddr >> 12n) << 12n) + (request.sid >> 8n) * 16n;
+    const root = this.load(rootAt);
+    if (!bit(root, 0)) fail('LRT.2');
+    if (field(root, 11, 1) !== 0n || this.tooHigh(root, 63) || this.load(rootAt + 8n) !== 0n) fail('LRT.3');
+    this.configReads++;
+    const at = ((root >> 12n) << 12n) + (request.sid & 0xffn) * 16n;
+    const [lo, hi] = [this.load(at), this.load(at + 8n)];
+    this.fpd = bit(lo, 1);
+    if (!bit(lo, 0)) fail('LCT.2');
+    const type = field(lo, 3, 2);
+    const passes = type === 2n;
+    if (field(lo, 11, 4) !== 0n || bit(hi, 7) || hi >> 24n !== 0n) fail('LCT.3');
+    if (!passes && this.tooHigh(lo, 63)) fail('LCT.3');
+    const did = field(hi, 23, 8);
+    if (did >> BigInt(caps.domainBits) !== 0n) fail('LCT.3');
+    const aw = field(hi, 2, 0);
+    if (aw < 1n || aw > 3n || !bit(caps.sagaw, Number(aw))) fail('LCT.4');
+    if (type === 3n || (passes && !caps.pt) || (type === 1n && !caps.dt)) fail('LCT.4');
+    if (caps.cm && did === 0n) fail('LCT.4');
+    if (request.ats && type !== 1n) fail('LCT.5');
+    const none = {
+      sre: false,
+      ere: false,
+      wpe: false,
+      nxe: false,
+      smep: false,
+      eafe: false,
+      ssade: false,
+      ssee: false,
+    };
+    const kind = passes ? 4n : 2n;
+    const entry = { ...none, kind, levels2: Number(aw) + 2, levels1: 0, root2: (lo >> 12n) << 12n, root1: 0n };
+    return { entry, privileged: false };
+  }
+
   pasidEntry(q: readonly bigint[]): PasidEntry {
     const [q0, q1, q2] = [q[0]!, q[1]!, q[2]!];
+    const { caps } = this;
+    this.fpd ||= bit(q0, 1);
     if (!bit(q0, 0)) fail('SPT.2');
     const kind = field(q0, 8, 6);
     const uses1 = kind === 1n || kind === 3n;
     const uses2 = kind === 2n || kind === 3n;
     if (field(q0, 11, 10) !== 0n || field(q1, 22, 16) !== 0n || field(q2, 11, 8) !== 0n) fail('SPT.3');
     if (q.slice(3).some((word) => word !== 0n)) fail('SPT.3');
-    if (!this.caps.sc && bit(q1, 24)) fail('SPT.3');
+    if (!caps.sc && bit(q1, 24)) fail('SPT.3');
+    if (!caps.smpwcs && bit(q1, 23)) fail('SPT.3');
+    if (!caps.ssads && bit(q0, 9)) fail('SPT.3');
+    if ((!caps.srs && bit(q2, 0)) || (!caps.ers && bit(q2, 1)) || (!caps.eafs && bit(q2, 7))) fail('SPT.3');
+    const did = field(q1, 15, 0);
+    if (did >> BigInt(caps.domainBits) !== 0n) fail('SPT.3');
     if ((uses2 && this.tooHigh(q0, 63)) || (uses1 && this.tooHigh(q2, 63))) fail('SPT.3');
-    if (kind < 1n || kind > 4n) fail('SPT.4');
+    const known = new Map([
+      [1n, caps.fsts],
+      [2n, caps.ssts],
+      [3n, caps.nest],
+      [4n, caps.pt],
+    ]);
+    if (!known.get(kind)) fail('SPT.4');
+    if (caps.cm && did === 0n) fail('SPT.4');
     const aw = field(q0, 4, 2);
     if (uses2 && (aw < 1n || aw > 3n || !bit(this.caps.sagaw, Number(aw)))) fail('SPT.4');
     const fspm = field(q2, 3, 2);
@@ -329,6 +457,6 @@ class SlowWalk {
   success(hpa: bigint, pageLg2: number, read: boolean, write: boolean, execute: boolean): SlowAnswer {
     for (const [at, value] of this.updates) if (value === this.load(at)) this.updates.delete(at);
     const { reads, configReads, updates } = this;
-    return { fault: null, hpa, pageLg2, read, write, execute, reads, configReads, updates };
+    return { fault: null, logged: false, hpa, pageLg2, read, write, execute, reads, configReads, updates };
   }
 }

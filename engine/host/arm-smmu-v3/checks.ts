@@ -53,6 +53,22 @@ const PAGING = Object.freeze({
     SRC,
   ),
   mapNoMemory: check('smmu-map-no-memory', 'ENOMEM', 'arm_lpae_map_pages', 'No memory for a table.', 'source', SRC),
+  noStage1: check(
+    'smmu-no-stage1',
+    'EOPNOTSUPP',
+    paging,
+    'A page table for PASIDs or dirty pages is a first stage (IDR0.S1P).',
+    'source',
+    SRC,
+  ),
+  mapRange: check(
+    'smmu-map-range',
+    'ERANGE',
+    'arm_lpae_map_pages',
+    'The address is wider than what the tables put out.',
+    'derived',
+    SRC,
+  ),
   attachNoMemory: check(
     'smmu-attach-no-memory',
     'ENOMEM',
@@ -265,6 +281,8 @@ type Table = Readonly<Record<string, Check>>;
 export function smmuChecksOf(id: string): readonly Table[] {
   const { paging: kept, nested: made, invalidate: flushed, event: reported, posted } = ARM_SMMU_CHECKS;
   if (id === 'iommufd-2023-07') return [kept, posted];
+  // Before vIOMMUs the driver only has paging domains.
+  if (id === 'iommufd-6.8' || id === 'iommufd-6.12') return [kept];
   const { noVdevice, vmasterNoMemory, ...plain } = made;
   if (id === 'iommufd-6.14') return [kept, plain, flushed];
   return id === 'iommufd-6.17' || id === 'iommufd-7.2'

@@ -1,22 +1,14 @@
-import { command, OP } from '../../models/smmuv3/commands.ts';
-import type { SmmuIds } from '../../models/smmuv3/ids.ts';
-import { CONFIG, configOf, isValid } from '../../models/smmuv3/ste.ts';
+import { CONFIG, configOf, EATS, eatsOf, isValid } from '../../models/smmuv3/ste.ts';
+import { leafSizes } from '../../pagetable/index.ts';
 import { type Refusal, refuse } from '../check.ts';
 import type { Call, NestedDomain, PagingDomain, Rights } from '../iommufd/driver.ts';
-import type { DeviceConfig } from '../machine-config.ts';
-import { pageSizes } from '../vfio-arm-2020/get-info.ts';
 import { ARM_SMMU_CHECKS } from './checks.ts';
-import type { CommandQueue } from './command-queue.ts';
+import { abortSte, nestedSte, stageTwoSte } from './entries.ts';
+import { LpaeTables, type TableKind } from './lpae-tables.ts';
+import type { Smmu } from './smmu.ts';
 
 const CHECKS = ARM_SMMU_CHECKS.paging;
-/** ATC_INV that covers every address of a device. */
-const ATC_ALL = 52;
-
-/** What the domains of one SMMU share. */
-export interface SmmuHardware {
-  readonly ids: SmmuIds;
-  readonly queue: CommandQueue;
-}
+const EATS_MASK = 3n << 28n;
 
 /** A page table that the kernel keeps: stage 1 by default, stage 2 for a nesting parent. */
 export class SmmuPaging implements PagingDomain {
@@ -24,53 +16,46 @@ export class SmmuPaging implements PagingDomain {
   readonly apertureStart = 0n;
   readonly apertureLast: bigint;
   readonly pageSizes: bigint;
-  readonly tracksDirty: boolean;
-  readonly nestParent: boolean;
-  /** VMID of a second stage, else ASID of a first. */
-  readonly tag: number;
-  /** Devices whose DMA goes through it, nested domains on top included. */
-  readonly devices = new Set<DeviceConfig>();
-  readonly #unit: SmmuHardware;
+  readonly tables: LpaeTables;
 
-  constructor(unit: SmmuHardware, flags: { readonly nestParent: boolean; readonly dirty: boolean }, tag: number) {
-    this.#unit = unit;
-    this.nestParent = flags.nestParent;
-    this.tracksDirty = flags.dirty;
-    this.tag = tag;
-    this.apertureLast = (1n << BigInt(Math.min(unit.ids.outputBits, unit.ids.get('VAX') === 1 ? 52 : 48))) - 1n;
-    this.pageSizes = pageSizes(unit.ids);
+  constructor(smmu: Smmu, kind: TableKind) {
+    this.tables = new LpaeTables(smmu, kind);
+    const { format } = this.tables;
+    this.apertureLast = (1n << BigInt(format.inputBits)) - 1n;
+    this.pageSizes = leafSizes(format).reduce((all, size) => all | size, 0n);
   }
 
-  map(_iova: bigint, _phys: bigint, _size: bigint, _rights: Rights, call: Call): Refusal | undefined {
-    return call.fail.hit() ? refuse(CHECKS.mapNoMemory, { injected: true }) : undefined;
+  get tracksDirty(): boolean {
+    return this.tables.dirty;
   }
 
-  /** Stage 2 under a guest: its own entries, then everything that stage 1 combined with them. */
+  map(iova: bigint, phys: bigint, size: bigint, rights: Rights, call: Call): Refusal | undefined {
+    if (call.fail.hit()) return refuse(CHECKS.mapNoMemory, { injected: true });
+    const problem = this.tables.map(iova, phys, size, rights);
+    return problem === undefined ? undefined : refuse(CHECKS.mapRange, { found: problem });
+  }
+
   unmap(iova: bigint, size: bigint): void {
-    if (this.devices.size === 0) return;
-    const { ids, queue } = this.#unit;
-    if (!this.nestParent) queue.issuePages(OP.tlbiNhVa, { asid: this.tag }, iova, size, ids.has('RIL'));
-    else {
-      queue.issuePages(OP.tlbiS2Ipa, { vmid: this.tag }, iova, size, ids.has('RIL'));
-      queue.issue(command(OP.tlbiNhAll, { vmid: this.tag }));
-    }
-    for (const { sid, ats } of this.devices) if (ats) queue.issue(command(OP.atcInv, { sid, size: ATC_ALL }));
+    this.tables.unmap(iova, size);
   }
 
-  protect(iova: bigint, size: bigint): void {
-    this.unmap(iova, size);
+  protect(iova: bigint, size: bigint, rights: Rights): void {
+    this.tables.protect(iova, size, rights);
   }
 
+  /** Hardware always keeps the dirty states of tables that track them. */
   setDirtyTracking(): undefined {
     return undefined;
   }
 
-  /** There is no hardware that could write through it, so no page is ever dirty. */
-  readDirty(): undefined {
+  readDirty(iova: bigint, size: bigint, clear: boolean, record: (iova: bigint, size: bigint) => void): undefined {
+    this.tables.readDirty(iova, size, clear, record);
     return undefined;
   }
 
-  free(): void {}
+  free(): void {
+    this.tables.free();
+  }
 }
 
 /** A guest's stream table entry over a nesting parent. Invalidations come by its vIOMMU. */
@@ -79,18 +64,35 @@ export class SmmuNested implements NestedDomain {
   readonly parent: SmmuPaging;
   /** The vIOMMU that it was allocated on; undefined in the posting of 2023. */
   readonly viommu: object | undefined;
-  /** Words 0 and 1 of the STE, both 0 where the guest's was not valid. */
-  readonly ste: readonly [bigint, bigint];
+  readonly #ste: readonly [bigint, bigint];
 
+  /** @param ste words 0 and 1 with the bits that a guest may set, both 0 where the guest's entry was not valid */
   constructor(parent: SmmuPaging, viommu: object | undefined, ste: readonly [bigint, bigint]) {
     this.parent = parent;
     this.viommu = viommu;
-    this.ste = ste;
+    this.#ste = ste;
   }
 
   get usesStage1(): boolean {
-    return isValid(this.ste[0]) && configOf(this.ste[0]) === CONFIG.stage1;
+    return isValid(this.#ste[0]) && configOf(this.#ste[0]) === CONFIG.stage1;
+  }
+
+  /** The guest flushes what devices cache, so that they may. */
+  get enablesAts(): boolean {
+    return this.usesStage1 && eatsOf(this.#ste[1]) === EATS.full;
+  }
+
+  /** `arm_smmu_make_nested_domain_ste`. @param mev whether events may be merged (6.15) */
+  entry(smmu: Smmu, ats: boolean, mev: boolean): bigint[] {
+    const [word0, word1] = this.#ste;
+    if (this.usesStage1) return nestedSte(smmu, this.parent.tables, [word0, word1 & ~EATS_MASK], { ats, mev });
+    const isBypass = isValid(word0) && configOf(word0) === CONFIG.bypass;
+    return isBypass ? stageTwoSte(smmu, this.parent.tables, ats) : abortSte();
   }
 
   free(): void {}
 }
+
+/** The tables of the kernel that a domain rests on. */
+export const tablesOf = (domain: SmmuPaging | SmmuNested): LpaeTables =>
+  (domain instanceof SmmuNested ? domain.parent : domain).tables;

@@ -1,6 +1,4 @@
 import { hex } from '../../base/text.ts';
-import { command, OP } from '../../models/smmuv3/commands.ts';
-import { SmmuIds } from '../../models/smmuv3/ids.ts';
 import { getUint } from '../../uapi/index.ts';
 import { type Refusal, refuse } from '../check.ts';
 import {
@@ -14,14 +12,17 @@ import {
   type UserData,
   type ViommuHandle,
 } from '../iommufd/driver.ts';
+import { hpaOfUser } from '../iommufd/pages.ts';
 import { structNamed, View } from '../iommufd/user-data.ts';
+import type { DevicePageRequest } from '../kernel.ts';
 import type { DeviceConfig } from '../machine-config.ts';
-import type { Platform } from '../platform.ts';
+import { type Platform, smmuOf } from '../platform.ts';
 import { ARM_SMMU_CHECKS } from './checks.ts';
-import { CommandQueue } from './command-queue.ts';
-import { type SmmuHardware, SmmuNested, SmmuPaging } from './domains.ts';
-import { handleEvent, type Vmaster } from './events.ts';
+import { SmmuNested, SmmuPaging } from './domains.ts';
+import { EventHandler, logOf, recordBytes, type Vmaster } from './events.ts';
+import { Master } from './master.ts';
 import { allocPosted } from './posted-2023.ts';
+import { Smmu } from './smmu.ts';
 import { smmuVersionOf } from './version.ts';
 import { ArmVsmmu } from './viommu.ts';
 
@@ -31,54 +32,64 @@ const HW_INFO = 2;
 const VIOMMU = 1;
 
 /**
- * drivers/iommu/arm/arm-smmu-v3 under iommufd: what it allocates, refuses and would issue. One SMMU stands in front of
- * all devices, each of which has one StreamID; tables and hardware are not there, so nothing is translated.
+ * drivers/iommu/arm/arm-smmu-v3 under iommufd: stream table entries, context descriptors and page tables in memory, and
+ * the commands of each release. One SMMU stands in front of all devices, each of which has one StreamID.
+ *
+ * A page table is a first stage, as since 6.13 by default, and a nesting parent a second one; in the posting of 2023 every
+ * page table is a second stage where there are two. A device with nothing attached is blocked by its entry; before 6.9
+ * that was an empty page table, whose faults were reported. No command is told twice because of an erratum.
  */
 export class ArmSmmuDriver implements IommuDriver {
   readonly userPasidTable = true;
-  readonly #unit: SmmuHardware;
+  readonly #smmu: Smmu;
   readonly #version: ReturnType<typeof smmuVersionOf>;
-  readonly #instance = {};
+  readonly #masters: ReadonlyMap<string, Master>;
   /** Devices of a nested domain that are a guest's, by name. */
   readonly #vmasters = new Map<string, Vmaster>();
   /** IOMMU_SET_DEV_DATA: virtual StreamIDs of the posting of 2023. */
   readonly #vsids = new Map<bigint, DeviceConfig>();
-  #reports: Reports | undefined;
-  /** 0 stands for stage 2 in bypass, and for no address space. */
-  #nextVmid = 1;
-  #nextAsid = 1;
+  readonly #events: EventHandler;
   /** By a paging domain only in the posting of 2023; as merged, by a vIOMMU, so that the core answers EOPNOTSUPP. */
   readonly allocNested?: NonNullable<IommuDriver['allocNested']>;
 
+  /** @throws Error on a machine without an SMMUv3 */
   constructor(platform: Platform) {
-    this.#unit = { ids: new SmmuIds(platform.config.idr), queue: new CommandQueue() };
+    const hardware = smmuOf(platform);
+    if (!hardware) throw new Error(`${platform.generation.id} needs an SMMUv3`);
+    const { devices } = platform.config;
     this.#version = smmuVersionOf(platform.generation.id);
+    this.#smmu = new Smmu(hardware, devices, { ...this.#version, hasRanges: true });
+    this.#masters = new Map(devices.map((device) => [device.name, new Master(this.#smmu, device)]));
+    this.#events = new EventHandler(this.#smmu.queue, this.#version.vsidZeroIsNone);
+    // Devices reach the caller's pages, so these lie in the memory that DMA reads and writes.
+    platform.user.keepIn(hardware.mem, hpaOfUser);
     if (this.#version.nestsByParent)
       this.allocNested = (_device, parent, _flags, data, call) => {
-        const guest = { vmid: (parent as SmmuPaging).tag, sidOf: (vsid: bigint) => this.#vsids.get(vsid)?.sid };
-        return allocPosted(this.#unit, parent as SmmuPaging, data, guest, call);
+        const paging = parent as SmmuPaging;
+        const guest = { vmid: paging.tables.vmid, sidOf: (vsid: bigint) => this.#vsids.get(vsid)?.sid };
+        return allocPosted(this.#smmu, paging, data, guest, call);
       };
   }
 
   connect(reports: Reports): void {
-    this.#reports = reports;
+    this.#events.reports = reports;
   }
 
   instanceOf(): object {
-    return this.#instance;
+    return this.#smmu;
   }
 
   /** arm_smmu_dbm_capable: walks set the dirty state, coherently. */
   canTrackDirty(): boolean {
-    return 2 <= this.#unit.ids.get('HTTU') && this.#unit.ids.has('COHACC');
+    return 2 <= this.#smmu.ids.get('HTTU') && this.#smmu.ids.has('COHACC');
   }
 
   canEnforceCoherency(): boolean {
-    return this.#unit.ids.has('FWB');
+    return this.#smmu.ids.has('FWB');
   }
 
   pasidBits(device: DeviceConfig): number {
-    return Math.min(device.pasidBits, this.#unit.ids.ssidBits);
+    return this.#smmu.ssidBits(device);
   }
 
   hwInfo(_device: DeviceConfig, requested: number | undefined, call: Call): HwInfo | Refusal | undefined {
@@ -87,7 +98,7 @@ export class ArmSmmuDriver implements IommuDriver {
     if (!call.generation.structs.has('iommu_hw_info_arm_smmuv3')) return undefined;
     if (call.fail.hit()) return refuse(CHECKS.hwInfoNoMemory, { injected: true });
     const info = new View(structNamed(call, 'iommu_hw_info_arm_smmuv3'));
-    const { values } = this.#unit.ids;
+    const { values } = this.#smmu.ids;
     for (let i = 0; i < 6; i++) info.set(`idr.${i}`, values[`IDR${i}`] ?? 0);
     info.set('iidr', values['IIDR'] ?? 0);
     info.set('aidr', values['AIDR'] ?? 0);
@@ -97,41 +108,54 @@ export class ArmSmmuDriver implements IommuDriver {
   allocPaging(_device: DeviceConfig, flags: number, data: UserData | undefined, call: Call): PagingDomain | Refusal {
     if (data) return refuse(CHECKS.data, { path: 'data_type', found: `${data.type}` });
     if (call.fail.hit()) return refuse(CHECKS.noMemory, { injected: true });
+    const { canNest, ids } = this.#smmu;
     // Before nesting parents were marked, every domain is a second stage where there are two.
-    const nestParent = flags === ALLOC.nestParent || (call.version.posted && this.#canNest);
+    if (call.version.posted && canNest) return new SmmuPaging(this.#smmu, { stage: 2 });
+    const nestParent = flags === ALLOC.nestParent;
     const dirty = (flags & ~ALLOC.pasid) === ALLOC.dirtyTracking;
-    if (flags !== 0 && flags !== ALLOC.pasid && !nestParent && !dirty)
-      return refuse(CHECKS.flags, { path: 'flags', found: hex(flags) });
-    if (nestParent && !this.#canNest) return refuse(CHECKS.noNesting, { found: this.#stages, wanted: 'both 1' });
-    return new SmmuPaging(this.#unit, { nestParent, dirty }, nestParent ? this.#nextVmid++ : this.#nextAsid++);
+    const { pagingFlags } = this.#version;
+    const known =
+      pagingFlags === 'all' ? flags === ALLOC.pasid || nestParent || dirty : pagingFlags !== 'none' && dirty;
+    if (flags !== 0 && !known) return refuse(CHECKS.flags, { path: 'flags', found: hex(flags) });
+    if (nestParent && !canNest) return refuse(CHECKS.noNesting, { found: this.#stages, wanted: 'both 1' });
+    if (flags !== 0 && !nestParent && !ids.has('S1P')) return refuse(CHECKS.noStage1, { found: this.#stages });
+    return new SmmuPaging(this.#smmu, { stage: nestParent || !ids.has('S1P') ? 2 : 1, nestParent, dirty });
   }
 
   /** arm_smmu_get_viommu_size: both stages, and a way to keep a guest from going round the caches (S2FWB). */
   knowsViommu(_device: DeviceConfig, type: number): boolean {
-    return type === VIOMMU && this.#canNest && this.#unit.ids.has('FWB');
+    return type === VIOMMU && this.#smmu.canNest && this.#smmu.ids.has('FWB');
   }
 
   initViommu(_device: DeviceConfig, viommu: ViommuHandle): ArmVsmmu {
-    return new ArmVsmmu(this.#unit, viommu);
+    return new ArmVsmmu(this.#smmu, viommu);
   }
 
-  attach(devices: readonly DeviceConfig[], domain: Domain, old: Domain | undefined, call: Call): Refusal | undefined {
-    const masters = new Map<string, Vmaster>();
+  attach(devices: readonly DeviceConfig[], domain: Domain, _old: Domain | undefined, call: Call): Refusal | undefined {
+    const vmasters = new Map<string, Vmaster>();
+    const own = ownOf(domain);
     for (const device of devices) {
       const vmaster = this.#vmasterOf(device, domain, call);
       if (vmaster && 'check' in vmaster) return vmaster;
-      if (vmaster) masters.set(device.name, vmaster);
+      if (vmaster) vmasters.set(device.name, vmaster);
     }
     if (call.fail.hit()) return refuse(CHECKS.attachNoMemory, { injected: true });
     for (const device of devices) {
       this.#vmasters.delete(device.name);
-      const vmaster = masters.get(device.name);
+      const vmaster = vmasters.get(device.name);
       if (vmaster) this.#vmasters.set(device.name, vmaster);
-      if (old) pagingOf(old).devices.delete(device);
-      pagingOf(domain).devices.add(device);
-      this.#flushSte(device);
+      const master = this.#master(device);
+      if (own instanceof SmmuNested) this.#attachNested(master, own);
+      else master.attach(own.tables);
     }
     return undefined;
+  }
+
+  /** arm_smmu_attach_dev_nested: the guest decides whether its device may use ATS, since the flushes are its own. */
+  #attachNested(master: Master, domain: SmmuNested): void {
+    const ats = domain.enablesAts && this.#smmu.hasAts(master.config);
+    master.writeSte(domain.entry(this.#smmu, ats, this.#version.mergesEvents));
+    master.commit(0, { tables: domain.parent.tables, nested: domain.enablesAts }, ats);
   }
 
   /** arm_smmu_attach_prepare_vmaster, from 6.15 on. */
@@ -148,31 +172,28 @@ export class ArmSmmuDriver implements IommuDriver {
     return call.fail.hit() ? refuse(NESTED.vmasterNoMemory, { injected: true }) : { viommu, vsid };
   }
 
-  detach(devices: readonly DeviceConfig[], old: Domain): void {
+  detach(devices: readonly DeviceConfig[]): void {
     for (const device of devices) {
       this.#vmasters.delete(device.name);
-      pagingOf(old).devices.delete(device);
-      this.#flushSte(device);
+      this.#master(device).block();
     }
   }
 
+  /** iommufd has seen to it that both the page table and that of the device itself were made for PASIDs: first stages. */
   attachPasid(
-    { sid }: DeviceConfig,
+    device: DeviceConfig,
     pasid: number,
-    _domain: Domain,
+    domain: Domain,
     _old: Domain | undefined,
     call: Call,
   ): Refusal | undefined {
     if (call.fail.hit()) return refuse(CHECKS.attachNoMemory, { injected: true });
-    this.#unit.queue.issue(command(OP.cfgiCd, { sid, ssid: pasid, leaf: 1 }));
+    this.#master(device).attachPasid(pasid, (domain as SmmuPaging).tables);
     return undefined;
   }
 
-  detachPasid({ sid }: DeviceConfig, pasid: number, old: Domain): void {
-    this.#unit.queue.issue(
-      command(OP.cfgiCd, { sid, ssid: pasid, leaf: 1 }),
-      command(OP.tlbiNhAsid, { asid: pagingOf(old).tag }),
-    );
+  detachPasid(device: DeviceConfig, pasid: number): void {
+    this.#master(device).detachPasid(pasid);
   }
 
   setDeviceData(
@@ -197,25 +218,43 @@ export class ArmSmmuDriver implements IommuDriver {
     record: { readonly struct: string | undefined; readonly bytes: Uint8Array },
   ): Refusal | undefined | 'not mine' {
     if (record.struct !== 'iommu_vevent_arm_smmuv3') return 'not mine';
-    return handleEvent(record.bytes, this.#vmasters.get(device.name), this.#version.vsidZeroIsNone, this.#reports);
+    return this.#handle(record.bytes, device);
+  }
+
+  /** arm_smmu_evtq_thread with one record. What nobody takes is logged, as releases before 6.15 log every event. */
+  faultRecord(words: readonly bigint[]): readonly string[] {
+    const sid = Number(words[0]! >> 32n);
+    const device = [...this.#masters.values()].find(({ config }) => config.sid === sid)?.config;
+    const taken = device !== undefined && this.#handle(recordBytes(words), device) === undefined;
+    return taken ? [] : [logOf(words, device?.name)];
+  }
+
+  #handle(bytes: Uint8Array, device: DeviceConfig): Refusal | undefined {
+    const vmaster = this.#vmasters.get(device.name);
+    return this.#events.handle(bytes, { device, vmaster, stalls: this.#smmu.stallForced });
+  }
+
+  pageRequest(device: DeviceConfig, { pasid }: DevicePageRequest): readonly string[] {
+    return this.#smmu.denyPageRequest(device, pasid);
+  }
+
+  reset(device: DeviceConfig): void {
+    this.#smmu.resetDevice(device);
   }
 
   takeIssued(): bigint[][] {
-    return this.#unit.queue.take();
+    return this.#smmu.queue.take();
   }
 
-  get #canNest(): boolean {
-    return this.#unit.ids.has('S1P') && this.#unit.ids.has('S2P');
+  #master({ name }: DeviceConfig): Master {
+    return this.#masters.get(name)!;
   }
 
   get #stages(): string {
-    return `S1P = ${this.#unit.ids.get('S1P')}, S2P = ${this.#unit.ids.get('S2P')}`;
-  }
-
-  #flushSte({ sid }: DeviceConfig): void {
-    this.#unit.queue.issue(command(OP.cfgiSte, { sid, leaf: 1 }));
+    const { ids } = this.#smmu;
+    return `S1P = ${ids.get('S1P')}, S2P = ${ids.get('S2P')}`;
   }
 }
 
-const pagingOf = (domain: Domain): SmmuPaging =>
-  domain instanceof SmmuNested ? domain.parent : (domain as SmmuPaging);
+/** Every domain of this machine was made here. */
+const ownOf = (domain: Domain): SmmuPaging | SmmuNested => domain as SmmuPaging | SmmuNested;

@@ -1,13 +1,14 @@
 import { hex } from '../../base/text.ts';
 import { COMMAND_BYTES, commandName, opOf } from '../../models/smmuv3/commands.ts';
 import type { SmmuIds } from '../../models/smmuv3/ids.ts';
-import { CONFIG, configOf, isValid } from '../../models/smmuv3/ste.ts';
+import { CONFIG, configOf, isValid, VSTE_ALLOWED } from '../../models/smmuv3/ste.ts';
 import { getUint, putUint } from '../../uapi/index.ts';
 import { type Refusal, refuse } from '../check.ts';
 import { type Call, isRefusal, type NestedDomain, type UserData } from '../iommufd/driver.ts';
 import { copyLenient } from '../iommufd/user-data.ts';
 import { ARM_SMMU_CHECKS } from './checks.ts';
-import { type SmmuHardware, SmmuNested, type SmmuPaging } from './domains.ts';
+import { SmmuNested, type SmmuPaging } from './domains.ts';
+import type { Smmu } from './smmu.ts';
 import { type Guest, translate } from './user-command.ts';
 
 const CHECKS = ARM_SMMU_CHECKS.posted;
@@ -22,12 +23,12 @@ const INDEX_MASK = 0xff_ffffn;
 
 /** The shapes of mid-2023: a whole STE behind an address, and the guest's command queue as a ring. */
 export class PostedNested extends SmmuNested implements NestedDomain {
-  readonly #unit: SmmuHardware;
+  readonly #smmu: Smmu;
   readonly #guest: Guest;
 
-  constructor(unit: SmmuHardware, parent: SmmuPaging, ste: readonly [bigint, bigint], guest: Guest) {
+  constructor(smmu: Smmu, parent: SmmuPaging, ste: readonly [bigint, bigint], guest: Guest) {
     super(parent, undefined, ste);
-    this.#unit = unit;
+    this.#smmu = smmu;
     this.#guest = guest;
   }
 
@@ -71,21 +72,21 @@ export class PostedNested extends SmmuNested implements NestedDomain {
         call.notes.push(`${commandName(opOf(words))} at index ${index} was passed over`);
       else gathered.push(translated.words);
     }
-    this.#unit.queue.issue(...gathered);
+    this.#smmu.queue.issue(...gathered);
     return writeBack(cons) ? undefined : refuse(CHECKS.consFault, { path: 'cmdq_cons_uptr' });
   }
 }
 
 /** A nested page table by its parent: the STE as the guest wrote it, all 64 bytes of it. */
 export function allocPosted(
-  unit: SmmuHardware,
+  smmu: Smmu,
   parent: SmmuPaging,
   data: UserData,
   guest: Guest,
   call: Call,
 ): NestedDomain | Refusal {
   if (data.type !== DATA) return refuse(CHECKS.type, { path: 'hwpt_type', found: `${data.type}`, wanted: `${DATA}` });
-  if (!parent.nestParent) return refuse(CHECKS.parent, { path: 'pt_id', found: 'a first stage' });
+  if (parent.tables.stage !== 2) return refuse(CHECKS.parent, { path: 'pt_id', found: 'a first stage' });
   const view = copyLenient(call, data, 'iommu_hwpt_arm_smmuv3');
   if (isRefusal(view)) return view;
   if (view.get('flags') !== 0n) return refuse(CHECKS.flags, { path: 'flags', found: hex(view.get('flags')) });
@@ -95,7 +96,7 @@ export function allocPosted(
   const bytes = call.user.copyFrom(view.get('ste_uptr'), STE_BYTES);
   if (!bytes) return refuse(CHECKS.steFault, { path: 'ste_uptr' });
   const ste = [getUint(bytes, 0, 8), getUint(bytes, 8, 8)] as const;
-  const why = illegal(ste[0], unit.ids);
+  const why = illegal(ste[0], smmu.ids);
   if (why !== undefined) {
     const event = new Uint8Array(EVENT_BYTES);
     putUint(event, 0, 8, C_BAD_STE);
@@ -104,8 +105,14 @@ export function allocPosted(
     call.notes.push(fits ? 'C_BAD_STE was written to out_event_uptr' : 'there was no room for the event');
     return refuse(CHECKS.badSte, { path: 'ste_uptr', found: why });
   }
-  return new PostedNested(unit, parent, ste, guest);
+  return new PostedNested(smmu, parent, masked(ste), guest);
 }
+
+/** Stage 1's fields: the rest of the entry is the host's. */
+const masked = (ste: readonly [bigint, bigint]): readonly [bigint, bigint] => [
+  ste[0] & VSTE_ALLOWED[0],
+  ste[1] & VSTE_ALLOWED[1],
+];
 
 /** Why hardware would call the stage-1 half of an STE illegal. */
 function illegal(word0: bigint, ids: SmmuIds): string | undefined {

@@ -14,7 +14,8 @@ import {
 } from '../iommufd/driver.ts';
 import { copyStruct, copyWholeArray, type View } from '../iommufd/user-data.ts';
 import { ARM_SMMU_CHECKS } from './checks.ts';
-import { type SmmuHardware, SmmuNested, type SmmuPaging } from './domains.ts';
+import { SmmuNested, type SmmuPaging } from './domains.ts';
+import type { Smmu } from './smmu.ts';
 import { convertUserCommand, type Guest } from './user-command.ts';
 
 const { nested: NESTED, invalidate: CHECKS } = ARM_SMMU_CHECKS;
@@ -27,11 +28,11 @@ const BATCH = 63;
 /** `struct arm_vsmmu`: a guest's share of an SMMU, with the VMID of its nesting parent. */
 export class ArmVsmmu implements Viommu {
   readonly handle: ViommuHandle;
-  readonly #unit: SmmuHardware;
+  readonly #smmu: Smmu;
   readonly #parent: SmmuPaging;
 
-  constructor(unit: SmmuHardware, handle: ViommuHandle) {
-    this.#unit = unit;
+  constructor(smmu: Smmu, handle: ViommuHandle) {
+    this.#smmu = smmu;
     this.handle = handle;
     this.#parent = handle.parent as SmmuPaging;
   }
@@ -67,7 +68,7 @@ export class ArmVsmmu implements Viommu {
       if (i + 1 < entries.length && batch.length < BATCH) continue;
       // The index has moved on by then and is taken back by one, although nothing of the batch was done.
       if (call.fail.hit()) return { done: i, refusal: refuse(CHECKS.issue, { injected: true }) };
-      this.#unit.queue.issue(...batch);
+      this.#smmu.queue.issue(...batch);
       batch = [];
     }
     return { done: entries.length };
@@ -88,7 +89,7 @@ export class ArmVsmmu implements Viommu {
         batch.push(converted);
       }
       if (call.fail.hit()) return { done, refusal: refuse(CHECKS.issue, { injected: true }) };
-      this.#unit.queue.issue(...batch);
+      this.#smmu.queue.issue(...batch);
       done += batch.length;
     } while (done < array.entryNum);
     return { done };
@@ -100,11 +101,11 @@ export class ArmVsmmu implements Viommu {
   }
 
   #convert(words: readonly bigint[], index: number, call: Call): bigint[] | Refusal {
-    return convertUserCommand(words, index, this.#guest, call.quirk('arm_cmd_strict') ? this.#unit.ids : undefined);
+    return convertUserCommand(words, index, this.#guest, call.quirk('arm_cmd_strict') ? this.#smmu.ids : undefined);
   }
 
   get #guest(): Guest {
-    return { vmid: this.#parent.tag, sidOf: (vsid) => this.handle.deviceAt(vsid)?.sid };
+    return { vmid: this.#parent.tables.vmid, sidOf: (vsid) => this.handle.deviceAt(vsid)?.sid };
   }
 }
 

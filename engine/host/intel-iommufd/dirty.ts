@@ -1,4 +1,4 @@
-import { encode } from '../../models/vtd/bit-layout.ts';
+import { encode } from '../../models/bit-layout.ts';
 import { PASID_ENTRY } from '../../models/vtd/structures.ts';
 import { type Refusal, refuse } from '../check.ts';
 import { coveringBlock } from '../vtd-queue.ts';

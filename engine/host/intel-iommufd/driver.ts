@@ -16,7 +16,7 @@ import { hpaOfUser } from '../iommufd/pages.ts';
 import { copyLenient, copyStruct, structNamed, View } from '../iommufd/user-data.ts';
 import type { DevicePageRequest } from '../kernel.ts';
 import type { DeviceConfig } from '../machine-config.ts';
-import type { Platform } from '../platform.ts';
+import { type Platform, vtdOf } from '../platform.ts';
 import { attachDevice, attachPasid, block } from './attach.ts';
 import { INTEL_IOMMUFD_CHECKS as CHECKS } from './checks.ts';
 import type { VtdDomain } from './domain.ts';
@@ -48,12 +48,13 @@ export class IntelIommufd implements IommuDriver {
 
   /** @throws Error on a machine without a VT-d unit */
   constructor(platform: Platform) {
-    if (!platform.vtd) throw new Error(`${platform.generation.id} needs a VT-d unit`);
+    const vtd = vtdOf(platform);
+    if (!vtd) throw new Error(`${platform.generation.id} needs a VT-d unit`);
     this.#platform = platform;
-    this.#unit = new IntelUnit(platform.vtd, platform.config.devices);
+    this.#unit = new IntelUnit(vtd, platform.config.devices);
     this.#requests = new PageRequests(this.#unit);
     // Devices reach the caller's pages, so these lie in the memory that DMA reads and writes.
-    platform.user.keepIn(platform.vtd.mem, hpaOfUser);
+    platform.user.keepIn(vtd.mem, hpaOfUser);
   }
 
   connect(reports: Reports): void {

@@ -1,5 +1,5 @@
 import type { PhysMem } from '../../memory/phys-mem.ts';
-import { decode } from '../../models/vtd/bit-layout.ts';
+import { decode } from '../../models/bit-layout.ts';
 import type { VtdCaps } from '../../models/vtd/caps.ts';
 import { tornDownPasidEntry } from '../../models/vtd/pasid-entry.ts';
 import { PASID_ENTRY, PGTT } from '../../models/vtd/structures.ts';

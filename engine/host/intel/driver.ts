@@ -1,7 +1,7 @@
 import type { PhysMem } from '../../memory/phys-mem.ts';
 import type { VtdCaps } from '../../models/vtd/caps.ts';
 import { secondStagePasidEntry, tornDownPasidEntry } from '../../models/vtd/pasid-entry.ts';
-import type { VtdUnit } from '../../models/vtd/translate.ts';
+import type { VtdUnit } from '../../models/vtd/unit.ts';
 import { type Format, PageTable } from '../../pagetable/index.ts';
 import { type CallResult, type FailPoints, type Refusal, refuse } from '../check.ts';
 import type { Problem } from '../kernel.ts';

@@ -18,6 +18,7 @@ import { RESV_CHECKS } from './resv-iova-ranges.ts';
 import { USER_DATA_CHECKS } from './user-data.ts';
 import { VDEVICE_CHECKS } from './vdevice-alloc.ts';
 import { VEVENTQ_CHECKS } from './veventq-alloc.ts';
+import { VFIO_COMPAT_CHECKS } from './vfio-compat.ts';
 import { VFIO_DEVICE_CHECKS } from './vfio-device.ts';
 import { VIOMMU_CHECKS } from './viommu-alloc.ts';
 
@@ -43,6 +44,7 @@ export const IOMMUFD_CHECKS = Object.freeze({
   hwQueue: HW_QUEUE_CHECKS,
   attach: ATTACH_CHECKS,
   vfioDevice: VFIO_DEVICE_CHECKS,
+  vfioCompat: VFIO_COMPAT_CHECKS,
   resvRanges: RESV_CHECKS,
   deviceData: DEVICE_DATA_CHECKS,
 });

@@ -6,6 +6,7 @@ import type { Context, Ucmd } from './context.ts';
 import { HANDLERS } from './handlers.ts';
 import { failed } from './result.ts';
 import { tailOf, View } from './user-data.ts';
+import { vfioIoctl } from './vfio-compat.ts';
 
 const SRC = 'Linux 6.8 and 7.2';
 const ioctl = 'iommufd_fops_ioctl';
@@ -13,7 +14,6 @@ const BASE = 0x80;
 
 export const DISPATCH_CHECKS = Object.freeze({
   closed: check('fd-closed', 'EBADF', 'ioctl', 'The process that owned the iommufd has exited.', 'source', SRC),
-  compat: check('unknown-ioctl', 'ENOTTY', 'iommufd_vfio_ioctl', 'No call has this number.', 'source', SRC),
   header: check('size-fault', 'EFAULT', ioctl, 'The size at the start of the argument cannot be read.', 'source', SRC),
   unknown: check('unknown-ioctl', 'ENOTTY', ioctl, 'This release has no call with this command word.', 'source', SRC),
   size: check(
@@ -50,16 +50,13 @@ export const DISPATCH_CHECKS = Object.freeze({
   ),
 });
 
-/** VFIO container ioctls that the compat layer takes; of these only the version is answered here. */
-const VFIO = { getApiVersion: 0x64, known: [0x65, 0x66, 0x70, 0x71, 0x72] };
-
 /** `iommufd_fops_ioctl`: number, size, tail, copy; then the call itself. */
 export function dispatch(ctx: Context, command: number, argument: bigint, fail: FailPoints): CallResult | Problem {
   const nr = command & 0xff;
   const { generation, user } = ctx.platform;
   const ioctls = [...generation.ioctls.values()].filter((i) => BASE <= (i.number & 0xff));
   const last = Math.max(...ioctls.map((i) => i.number & 0xff));
-  if (nr < BASE || last < nr) return compat(command);
+  if (nr < BASE || last < nr) return vfioIoctl(ctx, command, argument, fail);
   const header = user.copyFrom(argument, 4);
   if (!header) return failed(refuse(DISPATCH_CHECKS.header, { path: 'size', found: 'an unreadable address' }));
   const op = ioctls.find((i) => i.number === command);
@@ -76,17 +73,11 @@ export function dispatch(ctx: Context, command: number, argument: bigint, fail: 
   return { ...done(0, call.notes), ...(lost ? { refusal: lost, hidden: lost.check.errno } : {}) };
 }
 
-function compat(command: number): CallResult | Problem {
-  const nr = command & 0xff;
-  if (command === (0x3b00 | VFIO.getApiVersion)) return done(0);
-  if (command === (0x3b00 | nr) && VFIO.known.includes(nr))
-    return { problem: `${hex(command)} is an ioctl of the VFIO container, whose compatibility layer is not modelled` };
-  return failed(refuse(DISPATCH_CHECKS.compat, { found: hex(command) }));
-}
-
 function copyIn(ctx: Context, op: Ioctl, argument: bigint, size: number): View | Refusal {
   const { generation, user } = ctx.platform;
-  const struct = generation.structs.get(op.struct ?? '');
+  // An evolved kernel knows the newest version, and by the size of that it judges its callers.
+  const newest = generation.evolved?.get(op.struct ?? '')?.at(-1);
+  const struct = newest?.struct ?? generation.structs.get(op.struct ?? '');
   if (!struct) throw new Error(`${generation.id}: ${op.name} has no struct`);
   const minimum = op.minimum ?? struct.size;
   if (size < minimum)

@@ -73,6 +73,8 @@ export interface PagingDomain {
   readonly apertureLast: bigint;
   /** Page sizes it can map, one bit each; the lowest is the IO page size. */
   readonly pageSizes: bigint;
+  /** `enforce_cache_coherency` took effect: the IOMMU snoops whatever a device asks for. */
+  readonly forcesSnoop?: boolean;
   /** `domain->dirty_ops` is set. */
   readonly tracksDirty: boolean;
   /**
@@ -274,6 +276,8 @@ export interface IommuDriver {
     record: { readonly struct: string | undefined; readonly bytes: Uint8Array },
     call: Call,
   ): Refusal | undefined | 'not mine';
+  /** A record that the hardware has reported. @returns kernel log lines */
+  faultRecord?(words: readonly bigint[]): readonly string[];
   /** A page request that the device's own access left in the hardware's queue. @returns kernel log lines */
   pageRequest?(device: DeviceConfig, request: DevicePageRequest): readonly string[];
   /** The words that `expect devcache DEV == [..]` looks at; only the mock has them. */

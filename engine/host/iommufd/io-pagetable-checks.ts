@@ -70,6 +70,15 @@ export const IOPT_CHECKS = Object.freeze({
     SRC,
   ),
   locked: check('area-locked', 'EBUSY', unmap, 'A hardware queue has the memory pinned.', 'source', SRC),
+  cut: check(
+    'area-cut',
+    'EINVAL',
+    'iopt_area_split',
+    'A mapping is cut where the smallest page of the domains does not end.',
+    'source',
+    SRC,
+  ),
+  cutInUse: check('area-cut-in-use', 'EINVAL', 'iopt_area_split', 'Something has the memory pinned.', 'source', SRC),
   split: check('area-split', 'ENOENT', unmap, 'A mapping would have to be split.', 'source', SRC),
   allowedReserved: check(
     'allowed-is-reserved',

@@ -1,6 +1,7 @@
 import { hex } from '../../base/text.ts';
 import { type Refusal, refuse } from '../check.ts';
-import type { Call, PagingDomain, ReservedRegion, Rights } from './driver.ts';
+import { splitArea } from './area-split.ts';
+import { type Call, isRefusal, type PagingDomain, type ReservedRegion, type Rights } from './driver.ts';
 import { IOPT_CHECKS as CHECKS } from './io-pagetable-checks.ts';
 import { allocateIova, holes, intersects, type Range, ULONG_MAX } from './iova-allocator.ts';
 import { canPin, PAGE, type Pages, physOf } from './pages.ts';
@@ -43,6 +44,13 @@ export class IoPagetable {
   /** What the user may map: everything that no device and no domain keeps from it. */
   usable(): Range[] {
     return holes(this.#reserved, { start: 0n, last: ULONG_MAX });
+  }
+
+  /** Page sizes that every domain has, one bit each; all of them without a domain. */
+  get pageSizes(): bigint {
+    let sizes = ULONG_MAX;
+    for (const domain of this.#domains) sizes &= domain.pageSizes;
+    return sizes;
   }
 
   /** `iopt_map_pages`: finds or checks the place, then fills every domain. @returns the address it was mapped at */
@@ -138,6 +146,19 @@ export class IoPagetable {
       for (const domain of this.#domains) unfill(domain, area, call);
       unmapped += area.last - area.start + 1n;
     }
+  }
+
+  /** `iopt_cut_iova` at both ends of a range, so that no area reaches across them. @param last may lie below `start` */
+  cutAround(start: bigint, last: bigint, call: Call): Refusal | undefined {
+    return this.#split(last, call) ?? (start === 0n ? undefined : this.#split(start - 1n, call));
+  }
+
+  #split(at: bigint, call: Call): Refusal | undefined {
+    const area = this.#first({ start: at, last: at });
+    const parts = area && splitArea(area, at, this.alignment, call);
+    if (isRefusal(parts)) return parts;
+    if (parts) this.#areas = this.#areas.flatMap((each) => (each === area ? parts : [each]));
+    return undefined;
   }
 
   #first(range: Range): Area | undefined {

@@ -1,7 +1,7 @@
 import { hex } from '../../base/text.ts';
 import { check, type Refusal, refuse } from '../check.ts';
 import type { Context, Handler, Ucmd } from './context.ts';
-import { isRefusal } from './driver.ts';
+import { type Call, isRefusal, type Rights } from './driver.ts';
 import type { Piece } from './io-pagetable.ts';
 import { getIoas } from './ioas.ts';
 import { ULONG_MAX } from './iova-allocator.ts';
@@ -93,13 +93,35 @@ export const ioasMap: Handler = (ctx, ucmd) => {
   if (odd) return odd;
   const ioas = getIoas(ctx, cmd.u32('ioas_id'), 'ioas_id');
   if (isRefusal(ioas)) return ioas;
-  const [base, length] = [cmd.get('user_va'), cmd.get('length')];
-  if (ULONG_MAX < base + length) return refuse(CHECKS.userOverflow, { path: 'user_va', found: hex(base) });
-  if (length === 0n) return refuse(CHECKS.empty, { path: 'length', found: '0' });
-  if (call.fail.hit()) return { ...refuse(CHECKS.noMemory), injected: true };
-  const pages = userPages(base, length, (cmd.u32('flags') & FLAG.writeable) !== 0);
-  return mapPieces(ucmd, ioas, [{ pages, offset: 0n, length }], 'iova');
+  const flags = cmd.u32('flags');
+  const memory = { base: cmd.get('user_va'), length: cmd.get('length'), path: 'user_va' };
+  const fixed = (flags & FLAG.fixed) !== 0 ? cmd.get('iova') : undefined;
+  const rights = { read: (flags & FLAG.readable) !== 0, write: (flags & FLAG.writeable) !== 0 };
+  const iova = mapUserPages(ioas, memory, fixed, rights, call);
+  if (isRefusal(iova)) return iova;
+  cmd.set('iova', iova);
+  return ucmd.respond();
 };
+
+/** `iopt_map_user_pages`. @param memory of the caller, with the field that says where; @param fixed the address to map at */
+export function mapUserPages(
+  ioas: Ioas,
+  { base, length, path }: { readonly base: bigint; readonly length: bigint; readonly path: string },
+  fixed: bigint | undefined,
+  rights: Rights,
+  call: Call,
+): bigint | Refusal {
+  if (ULONG_MAX < base + length) return refuse(CHECKS.userOverflow, { path, found: hex(base) });
+  if (length === 0n) return refuse(CHECKS.empty, { found: 'a length of 0' });
+  if (call.fail.hit()) return { ...refuse(CHECKS.noMemory), injected: true };
+  const pages = userPages(base, length, rights.write);
+  return ioas.iopt.map([{ pages, offset: 0n, length }], length, fixed, rights, call);
+}
+
+/** `iopt_unmap_iova`, as it judges the range. */
+export const unmapEmpty = (path: string): Refusal => refuse(CHECKS.unmapEmpty, { path, found: '0' });
+export const unmapOverflow = (start: bigint): Refusal =>
+  refuse(CHECKS.unmapOverflow, { path: 'iova', found: hex(start) });
 
 /** IOMMU_IOAS_MAP_FILE, as far as a scenario can reach: it has no memfd to map. */
 export const ioasMapFile: Handler = (ctx, ucmd) => {
@@ -146,8 +168,8 @@ export const ioasUnmap: Handler = (ctx, ucmd) => {
   if (!everything) {
     if (start === ULONG_MAX || length === ULONG_MAX)
       return refuse(CHECKS.unmapOverflow, { path: 'length', found: hex(length) });
-    if (length === 0n) return refuse(CHECKS.unmapEmpty, { path: 'length', found: '0' });
-    if (ULONG_MAX < start + length - 1n) return refuse(CHECKS.unmapOverflow, { path: 'iova', found: hex(start) });
+    if (length === 0n) return unmapEmpty('length');
+    if (ULONG_MAX < start + length - 1n) return unmapOverflow(start);
   }
   const { unmapped, refusal } = ioas.iopt.unmap(start, everything ? ULONG_MAX : start + length - 1n, call);
   if (refusal) return refusal;

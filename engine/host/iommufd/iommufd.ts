@@ -169,10 +169,20 @@ export class Iommufd extends KernelBase {
     return this.#ctx.driver.pageRequest?.(config, request) ?? [];
   }
 
+  override faultRecord(words: readonly bigint[]): readonly string[] {
+    return this.#ctx.driver.faultRecord?.(words) ?? [];
+  }
+
   override nestedTableOf(name: string, pasid = NO_PASID): bigint | undefined {
     const device = this.#ctx.devices.get(name);
     const hwpt = device?.group.attachedTo(device, pasid);
-    return hwpt instanceof HwptNested ? BigInt(hwpt.id) : undefined;
+    if (!(hwpt instanceof HwptNested)) return undefined;
+    const byViommu = hwpt.viommu && !hwpt.domain.invalidate;
+    return BigInt(byViommu ? hwpt.viommu.id : hwpt.id);
+  }
+
+  override virtualIdOf(name: string): bigint | undefined {
+    return [...(this.#ctx.devices.get(name)?.vdevices ?? [])][0]?.virtId;
   }
 
   override respond(): Problem {

@@ -118,7 +118,7 @@ export function endOf(struct: Struct, path: string): number {
 }
 
 export function structNamed(call: Call, name: string): Struct {
-  const struct = call.generation.structs.get(name);
+  const struct = call.generation.evolved?.get(name)?.at(-1)?.struct ?? call.generation.structs.get(name);
   if (!struct) throw new Error(`${call.generation.id} has no struct ${name}`);
   return struct;
 }

@@ -29,6 +29,8 @@ export interface Version {
   readonly veventqDepthMax: number;
   /** read(2) of a queue with too little room for the first record is EINVAL; before it returned 0. */
   readonly shortReadRefused: boolean;
+  /** VFIO_IOMMU_UNMAP_DMA of what is not mapped is ENOENT (before 6.18, whose fix Debian's 6.12.107 has as well). */
+  readonly emptyUnmapRefused: boolean;
 }
 
 const FLAG = { nestParent: 1, dirty: 2, faultId: 4, pasid: 8 };
@@ -47,6 +49,7 @@ const V6_8: Version = {
   oneVdevicePerDevice: false,
   veventqDepthMax: 0xffff_ffff,
   shortReadRefused: false,
+  emptyUnmapRefused: true,
 };
 
 const V6_12: Version = {
@@ -56,10 +59,12 @@ const V6_12: Version = {
   nestedFlags: FLAG.faultId,
   rightsRequired: true,
   bitmapPinnedFirst: false,
+  emptyUnmapRefused: false,
 };
 
 const V6_17: Version = {
   ...V6_12,
+  emptyUnmapRefused: true,
   id: 'iommufd-6.17',
   pagingFlags: FLAG.nestParent | FLAG.dirty | FLAG.faultId | FLAG.pasid,
   nestedFlags: FLAG.faultId | FLAG.pasid,
@@ -74,9 +79,9 @@ export const VERSIONS: readonly Version[] = [
   { ...V6_8, id: 'iommufd-2023-07', posted: true, pagingFlags: 0 },
   V6_8,
   V6_12,
-  { ...V6_12, id: 'iommufd-6.14' },
+  { ...V6_12, id: 'iommufd-6.14', emptyUnmapRefused: true },
   V6_17,
-  { ...V6_17, id: 'iommufd-7.2', veventqDepthMax: 1 << 19, shortReadRefused: true },
+  { ...V6_17, id: 'iommufd-7.2', veventqDepthMax: 1 << 19, shortReadRefused: true, emptyUnmapRefused: false },
 ];
 
 /** @throws Error for a generation that has no iommufd handler */

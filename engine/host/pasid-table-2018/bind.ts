@@ -16,6 +16,9 @@ import type { HostUnit } from './unit.ts';
 export interface BoundTable {
   readonly basePtr: bigint;
   readonly pasidBits: number;
+  /** What SMMUv3 has to know besides: 0 where the config has no such fields. */
+  readonly s1fmt: number;
+  readonly s1dss: number;
 }
 
 export interface BindRequest {
@@ -58,7 +61,8 @@ export function bindPasidTable(request: BindRequest, argument: bigint, fail: Fai
   }
   if (bound) return refuse(CHECKS.again, { found: device.name });
   if (fail.hit()) return refuse(CHECKS.noMemory, { injected: true });
-  return { basePtr, pasidBits };
+  const byte = (path: string): number => (view.has(path) ? view.u32(path) : 0);
+  return { basePtr, pasidBits, s1fmt: byte('s1fmt'), s1dss: byte('s1dss') };
 }
 
 /** The version comes first; only then is it known how long the struct is. */

@@ -92,5 +92,15 @@ export const smmuv3Commands: CommandsFor = ({ cache, scope, device, pasid, addr,
   }
 };
 
+/** What a changed context needs: its own cache, the PASID table behind it and the translations. */
+export function flushContext(commandsFor: CommandsFor, device: DeviceConfig): bigint[][] {
+  const base = { device, pasid: 0, addr: 0n, order: 0, leaf: false };
+  return [
+    { ...base, cache: 'context', scope: 'device' } as const,
+    { ...base, cache: 'PASID table', scope: 'domain' } as const,
+    { ...base, cache: 'TLB', scope: 'domain' } as const,
+  ].flatMap((flush) => commandsFor(flush) ?? []);
+}
+
 const pages = (addr: bigint, order: number): bigint[] =>
   Array.from({ length: 2 ** order }, (_, i) => BigInt.asUintN(64, addr + BigInt(i) * 4096n));

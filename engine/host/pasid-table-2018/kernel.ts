@@ -1,31 +1,27 @@
+import { decodeEvent } from '../../models/smmuv3/event-record.ts';
+import { logOf } from '../arm-smmu-v3/events.ts';
 import { type CallResult, done, type FailPoints, type Refusal, refuse } from '../check.ts';
-import { IntelDriver } from '../intel/driver.ts';
 import { View } from '../iommufd/user-data.ts';
-import { type Injection, KernelBase, type Problem, type Target } from '../kernel.ts';
+import { type DevicePageRequest, type Injection, KernelBase, type Problem, type Target } from '../kernel.ts';
 import type { DeviceConfig } from '../machine-config.ts';
-import type { Platform } from '../platform.ts';
+import { type Platform, smmuOf, vtdOf } from '../platform.ts';
 import { failed } from '../vfio-container/bytes.ts';
 import { GROUP_CHECKS } from '../vfio-container/checks.ts';
 import { type BoundTable, bindPasidTable } from './bind.ts';
 import { BIND_CHECKS, RESPONSE_CHECKS } from './checks.ts';
 import { type CommandsFor, smmuv3Commands, vtdCommands } from './commands.ts';
+import type { HostIommu, PageRequest } from './host-iommu.ts';
+import { IntelHost } from './intel-host.ts';
+import { SmmuHost } from './smmu-host.ts';
 import { svaInvalidate } from './sva-invalidate.ts';
 import { type HostUnit, hostUnit } from './unit.ts';
-
-/** A page request that waits for its answer; the answer repeats these fields. */
-interface PageRequest {
-  readonly device: string;
-  readonly group: number;
-  /** Undefined for a request without PASID. */
-  readonly pasid: number | undefined;
-}
 
 const RESPONSES = ['SUCCESS', 'INVALID', 'FAILURE'];
 
 /**
  * vSVA v4 and v5 (2018): another driver of the kernel hands the guest's whole PASID table to the IOMMU, through calls
- * that no ioctl reaches. A VT-d unit translates requests without PASID by its second stage; what a guest's own PASID table
- * would do with the others is not modelled, and an SMMUv3 has no hardware here.
+ * that no ioctl reaches. An SMMUv3 walks it behind its second stage; a VT-d unit translates requests without PASID by its
+ * second stage, and what a guest's own PASID table would do with the others is not modelled.
  */
 export class PasidTableKernel extends KernelBase {
   protected readonly what = 'a kernel whose calls are not yet behind an ioctl';
@@ -33,10 +29,9 @@ export class PasidTableKernel extends KernelBase {
   readonly #unit: HostUnit;
   readonly #commandsFor: CommandsFor;
   readonly #attached: Set<string>;
-  readonly #intel: IntelDriver | undefined;
+  readonly #iommu: HostIommu;
   readonly #tables = new Map<string, BoundTable>();
   #pending: PageRequest[] = [];
-  #issued: bigint[][] = [];
 
   constructor(platform: Platform) {
     super();
@@ -44,13 +39,9 @@ export class PasidTableKernel extends KernelBase {
     this.#unit = hostUnit(platform.config);
     this.#commandsFor = platform.config.model === 'smmuv3' ? smmuv3Commands : vtdCommands;
     this.#attached = new Set(platform.config.devices.map((d) => d.name));
-    const { config, quirk, vtd } = platform;
-    if (vtd) {
-      const { cap, ecap, devices } = config;
-      this.#intel = new IntelDriver({ ...vtd, cap, ecap, devices, isAllocated: () => false, quirk });
-      for (const group of this.#intel.groups()) this.#intel.attachGroup(group, false);
-      this.#intel.queue.takeIssued();
-    }
+    const [vtd, smmu] = [vtdOf(platform), smmuOf(platform)];
+    if (!vtd && !smmu) throw new Error(`${platform.generation.id} needs a VT-d unit or an SMMUv3`);
+    this.#iommu = vtd ? new IntelHost(platform, vtd) : new SmmuHost(platform, smmu!);
   }
 
   ioctl(): Problem {
@@ -58,7 +49,7 @@ export class PasidTableKernel extends KernelBase {
   }
 
   override call(name: string, argument: bigint, on: string | undefined, fail: FailPoints): CallResult | Problem {
-    const device = this.#platform.config.devices.find((d) => d.name === on);
+    const device = on === undefined ? undefined : this.#device(on);
     if (!device) return { problem: `${name} is called for a device: write "on DEV"` };
     switch (name) {
       case 'bind_pasid_table':
@@ -70,7 +61,7 @@ export class PasidTableKernel extends KernelBase {
         const bound = this.#tables.has(device.name);
         const commands = svaInvalidate({ user, generation, device, bound, commandsFor: this.#commandsFor }, argument);
         if ('check' in commands) return failed(commands);
-        this.#issue(commands);
+        this.#iommu.issue(commands);
         return done(0, commands.length === 0 ? ['nothing to flush'] : []);
       }
       case 'page_response':
@@ -84,34 +75,35 @@ export class PasidTableKernel extends KernelBase {
     if (target.to !== undefined || target.pasid !== undefined) return { problem: 'write attach DEV' };
     if (fail.hit()) return failed(refuse(BIND_CHECKS.noMemory, { injected: true }));
     if (this.#attached.has(device)) return failed(refuse(GROUP_CHECKS.attachBusy, { found: device }));
-    for (const name of this.#join(device)) this.#attached.add(name);
+    const group = this.#groupOf(device);
+    this.#iommu.join(group);
+    for (const { name } of group) this.#attached.add(name);
     return done();
   }
 
   override detach(device: string): CallResult | Problem {
     if (!this.#attached.has(device)) return failed(refuse(GROUP_CHECKS.detachNot, { found: device }));
-    const { devices } = this.#platform.config;
-    const group = devices.filter((d) => d.group === devices.find(({ name }) => name === device)!.group);
+    const group = this.#groupOf(device);
     const unbound = group.filter((d) => this.#unbind(d)).map((d) => d.name);
     for (const { name } of group) this.#attached.delete(name);
-    this.#intel?.detachGroup(this.#intel.groupOf(device));
+    this.#iommu.leave(group);
     return done(0, unbound.length > 0 ? [`the table of ${unbound.join(', ')} is gone`] : []);
   }
 
   override hostMap(gpa: bigint, hpa: bigint, size: bigint): CallResult | Problem {
-    return this.#intel?.mapSecondStage(gpa, hpa, size) ?? super.hostMap(gpa, hpa, size);
+    return this.#iommu.map(gpa, hpa, size);
   }
 
   override hostUnmap(gpa: bigint, size: bigint): CallResult | Problem {
-    return this.#intel?.unmapSecondStage(gpa, size) ?? super.hostUnmap(gpa, size);
+    return this.#iommu.unmap(gpa, size);
   }
 
   override hostProtect(gpa: bigint, size: bigint, read: boolean, write: boolean): CallResult | Problem {
-    return this.#intel?.protectSecondStage(gpa, size, read, write) ?? super.hostProtect(gpa, size, read, write);
+    return this.#iommu.protect(gpa, size, read, write);
   }
 
-  override notWalkable(_device: string, _pasid: number): Problem {
-    return { problem: "a PASID table of the guest's own is bound here as a whole, and no access is walked through it" };
+  override notWalkable(_device: string, _pasid: number): Problem | undefined {
+    return this.#iommu.notWalkable;
   }
 
   override isBound(device: string, { to, pasid }: Target): boolean | Problem {
@@ -125,9 +117,8 @@ export class PasidTableKernel extends KernelBase {
     const of = this.#platform.generation.structs.get('page_response_msg')!;
     if (struct !== of.name)
       return { problem: `a page request is written as a ${of.name}, whose fields its answer repeats` };
-    if (!this.#platform.config.devices.find((d) => d.name === device)?.pri)
-      return { problem: `${device} sends no page requests: it needs pri = 1` };
-    this.#pending.push({ device, ...keyOf(new View(of, bytes)) });
+    if (!this.#device(device)?.pri) return { problem: `${device} sends no page requests: it needs pri = 1` };
+    this.#pending.push({ device: this.#device(device)!, ...keyOf(new View(of, bytes)) });
     return done();
   }
 
@@ -135,23 +126,38 @@ export class PasidTableKernel extends KernelBase {
     return this.#respond(argument, undefined);
   }
 
+  /** A page request of an SMMU waits for page_response, as the fault report of the posting has it. */
+  override pageRequest(name: string, { pasid }: DevicePageRequest): readonly string[] {
+    if (!(this.#iommu instanceof SmmuHost)) return [];
+    const group = this.#iommu.takePageRequest();
+    this.#pending.push({ device: this.#device(name)!, group, pasid });
+    return [`group ${group} waits for page_response`];
+  }
+
+  /** A stalled access waits likewise, under its STAG; other events of an SMMU are logged. */
+  override faultRecord(words: readonly bigint[]): readonly string[] {
+    if (!(this.#iommu instanceof SmmuHost)) return [];
+    const event = decodeEvent(words);
+    const device = this.#platform.config.devices.find(({ sid }) => BigInt(sid) === event['StreamID']);
+    if (!device || event['Stall'] !== 1n) return [logOf(words, device?.name)];
+    const group = Number(event['STAG']);
+    const pasid = event['SSV'] === 1n ? Number(event['SubstreamID']) : undefined;
+    this.#pending.push({ device, group, pasid, stalled: true });
+    return [`group ${group} waits for page_response`];
+  }
+
   override takeIssued(): bigint[][] {
-    const issued = [...(this.#intel?.queue.takeIssued() ?? []), ...this.#issued];
-    this.#issued = [];
-    return issued;
+    return this.#iommu.takeIssued();
   }
 
-  #issue(commands: readonly bigint[][]): void {
-    this.#issued.push(...commands);
-    for (const words of commands) this.#platform.vtd?.unit.invalidate(words);
+  #device(name: string): DeviceConfig | undefined {
+    return this.#platform.config.devices.find((d) => d.name === name);
   }
 
-  /** The group of a device joins the domain: the names of its devices. */
-  #join(device: string): string[] {
-    const { devices } = this.#platform.config;
-    const group = devices.find((d) => d.name === device)!.group;
-    this.#intel?.attachGroup(this.#intel.groupOf(device), false);
-    return devices.filter((d) => d.group === group).map((d) => d.name);
+  /** The devices that share a group with one. */
+  #groupOf(name: string): DeviceConfig[] {
+    const group = this.#device(name)?.group;
+    return this.#platform.config.devices.filter((d) => d.group === group);
   }
 
   #bind(device: DeviceConfig, argument: bigint, fail: FailPoints): CallResult {
@@ -171,25 +177,14 @@ export class PasidTableKernel extends KernelBase {
     );
     if ('check' in table) return failed(table);
     this.#tables.set(device.name, table);
-    this.#flushContext(device);
+    this.#iommu.setTable(device, table);
     return done();
   }
 
   #unbind(device: DeviceConfig): boolean {
     const bound = this.#tables.delete(device.name);
-    if (bound) this.#flushContext(device);
+    if (bound) this.#iommu.setTable(device, undefined);
     return bound;
-  }
-
-  /** What a changed context needs: its own cache, the PASID table behind it and the translations. */
-  #flushContext(device: DeviceConfig): void {
-    const base = { device, pasid: 0, addr: 0n, order: 0, leaf: false };
-    for (const [cache, scope] of [
-      ['context', 'device'],
-      ['PASID table', 'domain'],
-      ['TLB', 'domain'],
-    ] as const)
-      this.#issue(this.#commandsFor({ ...base, cache, scope }) ?? []);
   }
 
   #respond(argument: bigint, device: string | undefined): CallResult {
@@ -197,14 +192,15 @@ export class PasidTableKernel extends KernelBase {
     if ('check' in answer) return failed(answer);
     const { key, code } = answer;
     const at = this.#pending.findIndex(
-      (p) => p.group === key.group && p.pasid === key.pasid && (device ?? p.device) === p.device,
+      (p) => p.group === key.group && p.pasid === key.pasid && (device ?? p.device.name) === p.device.name,
     );
     if (at < 0) {
       const found = `group ${key.group}${key.pasid === undefined ? '' : `, PASID ${key.pasid}`}`;
       return failed(refuse(RESPONSE_CHECKS.nothingPending, { path: 'page_req_group_id', found }));
     }
     const [request] = this.#pending.splice(at, 1);
-    return done(0, [`${request!.device} is told ${RESPONSES[code]} for group ${key.group}`]);
+    const told = `${request!.device.name} is told ${RESPONSES[code]} for group ${key.group}`;
+    return done(0, [told, ...this.#iommu.answer(request!, code)]);
   }
 
   #readResponse(argument: bigint): { key: Pick<PageRequest, 'group' | 'pasid'>; code: number } | Refusal {

@@ -56,6 +56,7 @@ export function setPasidTable(caller: Caller, argument: bigint, fail: FailPoints
     config: view.u32('config.config'),
     smmuVersion: view.u32('config.smmuv3.version'),
     s1fmt: view.u32('config.smmuv3.s1fmt'),
+    s1dss: view.u32('config.smmuv3.s1dss'),
   };
   for (const domain of caller.domains) {
     const refusal = domain.attachPasidTable(table, fail);

@@ -1,9 +1,10 @@
-import { SmmuIds } from '../../models/smmuv3/ids.ts';
-import { CommandQueue } from '../arm-smmu-v3/command-queue.ts';
+import type { SmmuIds } from '../../models/smmuv3/ids.ts';
+import { logOf } from '../arm-smmu-v3/events.ts';
+import { Smmu } from '../arm-smmu-v3/smmu.ts';
 import { type CallResult, done, type FailPoints, refuse } from '../check.ts';
-import { KernelBase, type Problem, type Target } from '../kernel.ts';
+import { type DevicePageRequest, KernelBase, type Problem, type Target } from '../kernel.ts';
 import type { DeviceConfig } from '../machine-config.ts';
-import type { Platform } from '../platform.ts';
+import { type Platform, type SmmuPlatform, smmuOf } from '../platform.ts';
 import { failed } from '../vfio-container/bytes.ts';
 import { FD_CHECKS, GROUP_CHECKS } from '../vfio-container/checks.ts';
 import { type Caller, cacheInvalidate, setMsiBinding, setPasidTable } from './calls.ts';
@@ -19,12 +20,16 @@ const TYPES = new Map([
   [NESTING, 'VFIO_TYPE1_NESTING_IOMMU'],
 ]);
 
-/** SMMUv3 nesting v10 (2020-03): a container whose groups share one domain of the SMMU. */
+/**
+ * SMMUv3 nesting v10 (2020-03): a container whose groups share one domain of the SMMU, with the machine's RAM mapped as a
+ * VMM maps it. A device outside of the container is blocked; what it falls back to is not part of a scenario.
+ */
 export class ArmContainer extends KernelBase {
   protected readonly what = 'a VFIO container on an SMMUv3';
   readonly ids: SmmuIds;
   readonly #platform: Platform;
-  readonly #queue = new CommandQueue();
+  readonly #hardware: SmmuPlatform;
+  readonly #smmu: Smmu;
   readonly #names: ReadonlyMap<number, string>;
   #type: number | undefined;
   #domain: SmmuDomain | undefined;
@@ -32,8 +37,12 @@ export class ArmContainer extends KernelBase {
 
   constructor(platform: Platform) {
     super();
+    const hardware = smmuOf(platform);
+    if (!hardware) throw new Error(`${platform.generation.id} needs an SMMUv3`);
     this.#platform = platform;
-    this.ids = new SmmuIds(platform.config.idr);
+    this.#hardware = hardware;
+    this.ids = hardware.ids;
+    this.#smmu = new Smmu(hardware, platform.config.devices, { steUpdate: 'old', hasRanges: false });
     this.#type = platform.config.containerType;
     this.#names = new Map([...platform.generation.ioctls.values()].map(({ name, number }) => [number, name]));
   }
@@ -76,12 +85,14 @@ export class ArmContainer extends KernelBase {
     return done();
   }
 
-  override reset(_device: string): CallResult {
+  override reset(name: string): CallResult {
+    const device = this.#platform.config.devices.find((d) => d.name === name);
+    if (device) this.#smmu.resetDevice(device);
     return done();
   }
 
   override exit(): CallResult {
-    this.#domain = undefined;
+    for (const { group } of [...(this.#domain?.devices ?? [])]) if (this.#domain) this.#detachGroup(this.#group(group));
     this.#closed = true;
     this.#type = undefined;
     return done();
@@ -100,8 +111,34 @@ export class ArmContainer extends KernelBase {
     return { bypass: 0n, translate: 1n, abort: 2n }[this.#domain!.stage1];
   }
 
+  override hostMap(gpa: bigint, hpa: bigint, size: bigint): CallResult | Problem {
+    return this.#edit((domain) => domain.map(gpa, hpa, size));
+  }
+
+  override hostUnmap(gpa: bigint, size: bigint): CallResult | Problem {
+    return this.#edit((domain) => domain.unmap(gpa, size));
+  }
+
+  override hostProtect(gpa: bigint, size: bigint, read: boolean, write: boolean): CallResult | Problem {
+    return this.#edit((domain) => domain.protect(gpa, size, { read, write }));
+  }
+
+  #edit(edit: (domain: SmmuDomain) => CallResult | Problem): CallResult | Problem {
+    return this.#domain ? edit(this.#domain) : { problem: 'the container has no domain, so that nothing is mapped' };
+  }
+
+  /** Faults of a guest's stage 1 are the host's to log in this version; a later one hands them on. */
+  override faultRecord(words: readonly bigint[]): readonly string[] {
+    const sid = Number(words[0]! >> 32n);
+    return [logOf(words, this.#platform.config.devices.find((d) => d.sid === sid)?.name)];
+  }
+
+  override pageRequest(name: string, { pasid }: DevicePageRequest): readonly string[] {
+    return this.#smmu.denyPageRequest(this.#platform.config.devices.find((d) => d.name === name)!, pasid);
+  }
+
   override takeIssued(): bigint[][] {
-    return this.#queue.take();
+    return this.#smmu.queue.take();
   }
 
   /** Attaches the groups that the machine declares; a group that the SMMU cannot nest stays outside. */
@@ -109,6 +146,7 @@ export class ArmContainer extends KernelBase {
     const { devices } = this.#platform.config;
     for (const group of new Set(devices.map((d) => d.group)))
       if (!this.#cannotNest()) this.#join(devices.filter((d) => d.group === group));
+    this.#smmu.queue.take();
     return this;
   }
 
@@ -123,9 +161,11 @@ export class ArmContainer extends KernelBase {
   }
 
   #groupOf(name: string): readonly DeviceConfig[] {
-    const { devices } = this.#platform.config;
-    const group = devices.find((d) => d.name === name)?.group;
-    return devices.filter((d) => d.group === group);
+    return this.#group(this.#platform.config.devices.find((d) => d.name === name)?.group);
+  }
+
+  #group(group: string | undefined): readonly DeviceConfig[] {
+    return this.#platform.config.devices.filter((d) => d.group === group);
   }
 
   #isAttached(name: string): boolean {
@@ -172,15 +212,22 @@ export class ArmContainer extends KernelBase {
   }
 
   #join(group: readonly DeviceConfig[]): void {
-    this.#domain ??= new SmmuDomain(this.#type === NESTING, this.ids, this.#queue, this.#platform.quirk);
-    this.#domain.devices.push(...group);
+    this.#domain ??= new SmmuDomain(this.#smmu, {
+      nesting: this.#type === NESTING,
+      ram: this.#platform.config.ram,
+      root: this.#hardware.root,
+      quirk: this.#platform.quirk,
+    });
+    this.#domain.join(group);
   }
 
   /** The domain goes with its last group, and with it what was set for stage 1. */
   #detachGroup(group: readonly DeviceConfig[]): void {
-    const devices = this.#domain!.devices;
-    for (const device of group) devices.splice(devices.indexOf(device), 1);
-    if (devices.length === 0) this.#domain = undefined;
+    const domain = this.#domain!;
+    domain.leave(group);
+    if (domain.devices.length > 0) return;
+    domain.free();
+    this.#domain = undefined;
   }
 }
 

@@ -1,9 +1,11 @@
 import { hex } from '../../base/text.ts';
 import { command, OP } from '../../models/smmuv3/commands.ts';
-import type { SmmuIds } from '../../models/smmuv3/ids.ts';
 import type { CommandQueue } from '../arm-smmu-v3/command-queue.ts';
+import { GuestTables } from '../arm-smmu-v3/guest-tables.ts';
+import type { Smmu } from '../arm-smmu-v3/smmu.ts';
 import { type CallResult, type FailPoints, type Refusal, refuse } from '../check.ts';
-import type { DeviceConfig } from '../machine-config.ts';
+import type { Problem } from '../kernel.ts';
+import type { DeviceConfig, RamConfig } from '../machine-config.ts';
 import { FLUSH_CHECKS, MSI_CHECKS, SKIPS, TABLE_CHECKS } from './checks.ts';
 
 /** What the driver reads of `struct iommu_pasid_table_config`. */
@@ -15,6 +17,7 @@ export interface PasidTable {
   readonly config: number;
   readonly smmuVersion: number;
   readonly s1fmt: number;
+  readonly s1dss: number;
 }
 
 /** What the driver reads of `struct iommu_cache_invalidate_info`; both members of its union begin alike. */
@@ -41,31 +44,73 @@ const S1FMT_64K_L2 = 2;
 const CACHE = { iotlb: 1, devIotlb: 2, pasid: 4 };
 const GRANULARITY = { domain: 0, pasid: 1, addr: 2 };
 const FLAG = { pasid: 1, archid: 2, leaf: 4 };
-/** VMID 0 stands for stage 2 in bypass, so the first domain gets 1. */
-const VMID = 1;
-
 /** What stage 1 does with an access. */
 export type Stage1 = 'bypass' | 'translate' | 'abort';
 
 /** The domain of a container in drivers/iommu/arm-smmu-v3.c with the v10 patches: one for all its devices. */
 export class SmmuDomain {
   readonly nesting: boolean;
-  readonly devices: DeviceConfig[] = [];
-  readonly queue: CommandQueue;
-  readonly #ids: SmmuIds;
+  readonly #smmu: Smmu;
   readonly #quirk: (name: string) => boolean;
-  #stage1: Stage1 = 'bypass';
+  readonly #tables: GuestTables;
   readonly #msi: MsiBinding[] = [];
 
-  constructor(nesting: boolean, ids: SmmuIds, queue: CommandQueue, quirk: (name: string) => boolean) {
-    this.nesting = nesting;
-    this.queue = queue;
-    this.#ids = ids;
-    this.#quirk = quirk;
+  /** @param root stage 2 with the RAM mapped, which a nesting domain takes over */
+  constructor(
+    smmu: Smmu,
+    setup: {
+      readonly nesting: boolean;
+      readonly ram: readonly RamConfig[];
+      readonly root: bigint;
+      readonly quirk: (name: string) => boolean;
+    },
+  ) {
+    this.nesting = setup.nesting;
+    this.#smmu = smmu;
+    this.#quirk = setup.quirk;
+    this.#tables = new GuestTables(smmu, { root: setup.nesting ? setup.root : undefined, ram: setup.ram });
+  }
+
+  get devices(): readonly DeviceConfig[] {
+    return this.#tables.devices;
+  }
+
+  get queue(): CommandQueue {
+    return this.#smmu.queue;
+  }
+
+  /** arm_smmu_attach_dev for each device of a group. */
+  join(group: readonly DeviceConfig[]): void {
+    this.#tables.join(group);
+  }
+
+  leave(group: readonly DeviceConfig[]): void {
+    this.#tables.leave(group);
+  }
+
+  free(): void {
+    this.#tables.free();
+  }
+
+  map(gpa: bigint, hpa: bigint, size: bigint): CallResult | Problem {
+    return this.#tables.map(gpa, hpa, size);
+  }
+
+  unmap(gpa: bigint, size: bigint): CallResult | Problem {
+    return this.#tables.unmap(gpa, size);
+  }
+
+  protect(
+    gpa: bigint,
+    size: bigint,
+    rights: { readonly read: boolean; readonly write: boolean },
+  ): CallResult | Problem {
+    return this.#tables.protect(gpa, size, rights);
   }
 
   get stage1(): Stage1 {
-    return this.#stage1;
+    const { guest } = this.#tables;
+    return typeof guest === 'string' ? guest : 'translate';
   }
 
   get msiBindings(): readonly MsiBinding[] {
@@ -74,7 +119,7 @@ export class SmmuDomain {
 
   /** arm_smmu_attach_pasid_table. */
   attachPasidTable(table: PasidTable, fail: FailPoints): Refusal | undefined {
-    const { version, format, pasidBits, config, smmuVersion, s1fmt } = table;
+    const { version, format, basePtr, pasidBits, config, smmuVersion, s1fmt, s1dss } = table;
     if (format !== FORMAT_SMMUV3)
       return refuse(TABLE_CHECKS.format, { path: 'config.format', found: `${format}`, wanted: `${FORMAT_SMMUV3}` });
     if (version !== 1 || smmuVersion !== 1) {
@@ -82,22 +127,22 @@ export class SmmuDomain {
       return refuse(TABLE_CHECKS.version, { path, found: `${version === 1 ? smmuVersion : version}`, wanted: '1' });
     }
     if (!this.nesting) return refuse(TABLE_CHECKS.notNesting);
-    if (config === CONFIG.abort) this.#stage1 = 'abort';
-    else if (config === CONFIG.bypass) this.#stage1 = 'bypass';
+    if (config === CONFIG.abort) this.#tables.setGuest('abort');
+    else if (config === CONFIG.bypass) this.#tables.setGuest('bypass');
     else if (config === CONFIG.translate) {
-      if (this.#stage1 === 'translate')
-        return refuse(TABLE_CHECKS.again, { path: 'config.config', found: 'TRANSLATE' });
+      if (this.stage1 === 'translate') return refuse(TABLE_CHECKS.again, { path: 'config.config', found: 'TRANSLATE' });
       const odd = this.#checkTable(pasidBits, s1fmt);
       if (odd) return odd;
       if (fail.hit()) return refuse(TABLE_CHECKS.noMemory, { injected: true });
-      this.#stage1 = 'translate';
+      // With one descriptor neither the shape of the table nor S1DSS means anything.
+      const single = this.#quirk('single_descriptor');
+      this.#tables.setGuest({ base: basePtr, format: s1fmt, cdMax: pasidBits, dss: single ? 0 : s1dss });
     } else
       return refuse(TABLE_CHECKS.config, {
         path: 'config.config',
         found: `${config}`,
         wanted: 'TRANSLATE, BYPASS or ABORT',
       });
-    this.#installSte();
     return undefined;
   }
 
@@ -107,10 +152,10 @@ export class SmmuDomain {
     if (this.#quirk('single_descriptor'))
       return pasidBits === 0 ? undefined : refuse(TABLE_CHECKS.singleDescriptor, { path, found, wanted: '0' });
     for (const device of this.devices) {
-      const most = Math.min(device.pasidBits, this.#ids.ssidBits);
+      const most = this.#smmu.ssidBits(device);
       if (most < pasidBits) return refuse(TABLE_CHECKS.pasidBits, { path, found, wanted: `at most ${most}` });
     }
-    if (s1fmt === S1FMT_64K_L2 && !this.#ids.has('CD2L'))
+    if (s1fmt === S1FMT_64K_L2 && !this.#smmu.ids.has('CD2L'))
       return refuse(TABLE_CHECKS.twoLevels, { path: 'config.smmuv3.s1fmt', found: `${s1fmt}`, wanted: 'CD2L = 1' });
     return undefined;
   }
@@ -118,8 +163,7 @@ export class SmmuDomain {
   /** arm_smmu_detach_pasid_table: stage 1 ends every access from here on. Outside of nesting mode nothing happens. */
   detachPasidTable(): void {
     if (!this.nesting) return;
-    this.#stage1 = 'abort';
-    this.#installSte();
+    this.#tables.setGuest('abort');
   }
 
   /** arm_smmu_cache_invalidate, called for one device after the other. */
@@ -146,13 +190,13 @@ export class SmmuDomain {
     const everywhere = this.#quirk('domain_flush_reaches_all_guests');
     if (granularity === GRANULARITY.pasid) {
       if (!byArchid) return refuse(FLUSH_CHECKS.pasidNotArchid, { path, found: hex(flags), wanted: 'ARCHID (0x2)' });
-      this.queue.issue(command(OP.tlbiNhAsid, { vmid: VMID, asid: archid }));
+      this.queue.issue(command(OP.tlbiNhAsid, { vmid: this.#tables.vmid, asid: archid }));
       return undefined;
     }
     if (granularity === GRANULARITY.addr && byArchid) {
       const size = BigInt.asUintN(64, granuleSize * nbGranules);
       const leaf = (flags & FLAG.leaf) !== 0;
-      this.queue.issueRange({ vmid: VMID, asid: archid, iova: addr, size, granule: granuleSize, leaf });
+      this.queue.issueRange({ vmid: this.#tables.vmid, asid: archid, iova: addr, size, granule: granuleSize, leaf });
       return undefined;
     }
     const wholeByAddr = granularity === GRANULARITY.addr && (flags & (FLAG.archid | FLAG.pasid)) === 0;
@@ -189,10 +233,5 @@ export class SmmuDomain {
     const at = this.#msi.findLastIndex((binding) => BigInt.asUintN(64, iova & ~(binding.size - 1n)) === binding.iova);
     if (0 <= at) this.#msi.splice(at, 1);
     return 0 <= at;
-  }
-
-  /** A changed stream table entry is flushed for each device. */
-  #installSte(): void {
-    for (const { sid } of this.devices) this.queue.issue(command(OP.cfgiSte, { sid, leaf: 1 }));
   }
 }

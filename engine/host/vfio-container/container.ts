@@ -3,7 +3,7 @@ import { type CallResult, type Check, done, type FailPoints, type Refusal, refus
 import { FIRST_DID } from '../intel/domain-ids.ts';
 import { type IntelDevice, IntelDriver } from '../intel/driver.ts';
 import { KernelBase, type Problem, type Target } from '../kernel.ts';
-import type { Platform } from '../platform.ts';
+import { type Platform, vtdOf } from '../platform.ts';
 import type { UserMemory } from '../user-memory.ts';
 import { failed } from './bytes.ts';
 import { FD_CHECKS, GROUP_CHECKS } from './checks.ts';
@@ -34,7 +34,8 @@ export abstract class VfioContainer extends KernelBase {
 
   constructor(platform: Platform) {
     super();
-    const { config, generation, quirk, vtd } = platform;
+    const { config, generation, quirk } = platform;
+    const vtd = vtdOf(platform);
     if (!vtd) throw new Error(`${generation.id} needs a VT-d unit`);
     this.user = platform.user;
     this.quirk = quirk;

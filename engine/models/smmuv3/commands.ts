@@ -46,6 +46,8 @@ export const COMMAND_NAMES: ReadonlyMap<number, string> = new Map([
   [0x44, 'CMD_RESUME'],
   [0x45, 'CMD_STALL_TERM'],
   [0x46, 'CMD_SYNC'],
+  [0x70, 'CMD_DPTI_ALL'],
+  [0x73, 'CMD_DPTI_PA'],
 ]);
 
 /** The bits of one field, in word 0 or 1 of a command. */

@@ -1,4 +1,4 @@
-import type { BitField } from '../vtd/bit-layout.ts';
+import type { BitField } from '../bit-layout.ts';
 
 /** Registers that a machine gives by name and GET_HW_INFO copies out, in their order. */
 export const ID_REGISTERS = ['IDR0', 'IDR1', 'IDR2', 'IDR3', 'IDR4', 'IDR5', 'IIDR', 'AIDR'] as const;

@@ -1,7 +1,8 @@
-import type { BitLayout } from '../vtd/bit-layout.ts';
+import type { BitLayout } from '../bit-layout.ts';
 import { ID_FIELDS, ID_REGISTERS, type IdField, type IdRegister } from './id-fields.ts';
 
-const OFFSETS: Readonly<Record<IdRegister, number>> = {
+/** Offset of each register. */
+export const ID_OFFSETS: Readonly<Record<IdRegister, number>> = {
   IDR0: 0x0,
   IDR1: 0x4,
   IDR2: 0x8,
@@ -18,7 +19,7 @@ export const ID_LAYOUTS: Readonly<Record<IdRegister, BitLayout>> = Object.fromEn
     name,
     {
       name: `SMMU_${name}`,
-      doc: `Identification register at offset 0x${OFFSETS[name].toString(16)}.`,
+      doc: `Identification register at offset 0x${ID_OFFSETS[name].toString(16)}.`,
       source: 'IHI 0070, 6.3',
       bits: 32,
       fields: ID_FIELDS.filter((field) => field.register === name),
@@ -105,11 +106,24 @@ export const ID_NEEDS: readonly { readonly field: string; readonly needs: string
   { field: 'CD2L', needs: 'SSIDSIZE', strict: true },
   { field: 'ASID16', needs: 'S1P' },
   { field: 'HYP', needs: 'S1P' },
+  { field: 'HAD', needs: 'S1P' },
+  { field: 'E0PD', needs: 'S1P' },
+  { field: 'S1PI', needs: 'S1P', strict: true },
+  { field: 'AIE', needs: 'S1P', strict: true },
   { field: 'VMID16', needs: 'S2P' },
   { field: 'VMW', needs: 'S2P' },
   { field: 'FWB', needs: 'S2P' },
+  { field: 'XNX', needs: 'S2P' },
+  { field: 'S2PI', needs: 'S2P', strict: true },
+  { field: 'S2PO', needs: 'S2P', strict: true },
   { field: 'NS1ATS', needs: 'ATS', strict: true },
+  { field: 'ATSRECERR', needs: 'ATS', strict: true },
+  { field: 'PRI', needs: 'ATS', strict: true },
+  { field: 'PASIDTT', needs: 'ATS', strict: true },
+  { field: 'PASIDTT', needs: 'SSIDSIZE', strict: true },
   { field: 'PPS', needs: 'PRI', strict: true },
+  { field: 'VATOS', needs: 'ATOS', strict: true },
+  { field: 'BA_VATOS', needs: 'VATOS', strict: true },
 ];
 
 /** Contradictions within a set of registers; empty for hardware that could exist. */
@@ -126,6 +140,11 @@ export function validateIds(values: IdValues): { readonly fields: readonly strin
     if (field.reserved?.includes(value))
       conflicts.push({ fields: [field.name], message: `${field.name} is ${value}, which is reserved` });
   }
+  if (ids.outputBits === 56 && !ids.has('D128'))
+    conflicts.push({
+      fields: ['OAS', 'D128'],
+      message: 'OAS is 7, 56 bits, which no descriptor without D128 can hold',
+    });
   if (!ids.has('S1P') && !ids.has('S2P'))
     conflicts.push({ fields: ['S1P', 'S2P'], message: 'S1P and S2P are 0, but one stage has to exist' });
   for (const [name, most] of [

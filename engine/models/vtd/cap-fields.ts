@@ -1,4 +1,4 @@
-import type { BitField } from './bit-layout.ts';
+import type { BitField } from '../bit-layout.ts';
 
 /** A capability field: a bit field that knows its register and the names older revisions gave it. */
 export interface CapField<N extends string, R extends 'cap' | 'ecap'> extends BitField {

@@ -1,4 +1,4 @@
-import { type BitField, type BitLayout, decode, encode, fieldMax } from './bit-layout.ts';
+import { type BitField, type BitLayout, decode, encode, fieldMax } from '../bit-layout.ts';
 import { CAP, ECAP } from './cap-fields.ts';
 
 /** The capability fields of one unit as numbers, with the host address width, which no register holds. */
@@ -91,6 +91,12 @@ export function encodeCaps(fields: Readonly<Record<string, number>>): { cap: big
   return { cap: encode(CAP_REG, values.cap)[0]!, ecap: encode(ECAP_REG, values.ecap)[0]! };
 }
 
+/** The registers that decode to these fields. */
+export function rawCaps(caps: VtdCaps): { cap: bigint; ecap: bigint } {
+  const { haw: _haw, ...fields } = caps;
+  return encodeCaps(fields);
+}
+
 /** The default unit with some fields changed. */
 export function makeCaps(fields: Readonly<Record<string, number>> = {}, haw = DEFAULT_HAW): VtdCaps {
   const named = Object.entries(fields).map(([name, value]) => [capField(name)?.name ?? name, value] as const);
@@ -117,10 +123,10 @@ export const NEEDS: readonly { readonly field: CapName; readonly needs: readonly
     { field: 'SMPWCS', needs: ['SMTS'] },
     { field: 'SSADS', needs: ['SSTS'] },
     { field: 'PDS', needs: ['PRS'] },
-    { field: 'SMTS', needs: ['QI'] },
+    { field: 'SMTS', needs: ['QI'], strict: true },
     { field: 'EIM', needs: ['IR'] },
-    { field: 'IR', needs: ['QI'] },
-    { field: 'DT', needs: ['QI'] },
+    { field: 'IR', needs: ['QI'], strict: true },
+    { field: 'DT', needs: ['QI'], strict: true },
     { field: 'FS5LP', needs: ['FSTS'] },
     { field: 'FS1GP', needs: ['FSTS'] },
   ];
@@ -156,6 +162,14 @@ export function validateCaps(caps: VtdCaps): CapConflict[] {
   }
   if (caps.SSLPS & 0b1100) {
     conflicts.push({ fields: ['SSLPS'], message: `SSLPS is ${caps.SSLPS}, but only 2M (1) and 1G (2) exist` });
+  }
+  const faults = { from: caps.FRO, to: caps.FRO + caps.NFR + 1 };
+  if (faults.from <= caps.IRO && caps.IRO < faults.to) {
+    const range = `registers of 16 bytes from ${faults.from} to ${faults.to - 1} (FRO, NFR)`;
+    conflicts.push({
+      fields: ['IRO', 'FRO', 'NFR'],
+      message: `the IOTLB registers are at ${caps.IRO} (IRO), among the fault ${range}`,
+    });
   }
   if (caps.haw < 32 || caps.haw > 52) {
     conflicts.push({ fields: ['haw'], message: `haw is ${caps.haw}, but page tables hold 32 to 52 address bits` });

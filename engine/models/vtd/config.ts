@@ -1,39 +1,21 @@
-import { CONTEXT_FIRST, CONTEXT_LAST, Context, PASID_FIRST, PASID_LAST, PasidEntry } from '../../cache/config-cache.ts';
+import { Context, PasidEntry } from '../../cache/config-cache.ts';
 import { LINE } from '../../cache/lines.ts';
 import type { PhysMem } from '../../memory/phys-mem.ts';
-import { reservedWords } from './bit-layout.ts';
+import { reservedWords } from '../bit-layout.ts';
 import type { VtdCaps } from './caps.ts';
 import { Fault } from './faults.ts';
+import { LegacyEntries } from './legacy-config.ts';
+import { Flag, fingerprint, firstShape, fromContext, secondShape } from './line.ts';
 import { CONTEXT_ENTRY, PASID_ENTRY, PGTT } from './structures.ts';
-
-/** Flags of context and PASID lines. The first five come from the context entry; FPD gathers all three levels. */
-export const Flag = {
-  FPD: 1,
-  DTE: 2,
-  PASIDE: 4,
-  PRE: 8,
-  RID_PRIV: 16,
-  SRE: 32,
-  ERE: 64,
-  WPE: 128,
-  NXE: 256,
-  SMEP: 512,
-  EAFE: 1024,
-  SSADE: 2048,
-  SSEE: 4096,
-} as const;
-const FROM_CONTEXT = Flag.DTE | Flag.PASIDE | Flag.PRE | Flag.RID_PRIV;
 
 /** Kinds of configuration entries in a path. */
 export const CONFIG_KINDS = ['root', 'context', 'pde', 'pasid'] as const;
 const KIND_WORDS = 3;
 
-/** The first-stage format a line wants: bit 0 NXE, bit 1 five levels. */
-export const shapeFormat1 = (shape: number): number => shape & 3;
-/** The second-stage format a line wants: bit 0 SSADE, bits 2:1 levels less three. */
-export const shapeFormat2 = (shape: number): number => (shape >> 4) & 7;
-/** Bits of a second-stage input address: min(MGAW, AGAW). */
-export const shapeInputBits = (shape: number): number => (shape >> 8) & 63;
+/** RTADDR.TTM. */
+const Mode = { legacy: 0, scalable: 1, abort: 3 } as const;
+const modeOf = (rtaLo: number): number => (rtaLo >> 10) & 3;
+export const isLegacy = (rtaLo: number): boolean => modeOf(rtaLo) === Mode.legacy;
 
 /**
  * Reads root, context, PASID directory and PASID entries and judges them in the order of VT-d 9.x. What it decodes stays
@@ -53,6 +35,7 @@ export class ConfigReader {
   readonly #pasidReserved: Int32Array;
   /** High-half bits at and above the host address width. */
   readonly #beyondHaw: number;
+  readonly #legacy: LegacyEntries;
 
   constructor(mem: PhysMem, caps: VtdCaps) {
     this.#mem = mem;
@@ -62,6 +45,7 @@ export class ConfigReader {
     this.#pasidReserved = reservedWords(PASID_ENTRY, has);
     this.#beyondHaw = caps.haw >= 64 ? 0 : -1 << (caps.haw - 32);
     this.#contextReserved[1]! |= this.#beyondHaw;
+    this.#legacy = new LegacyEntries(caps, this.#beyondHaw);
     const domainBits = 4 + 2 * caps.ND;
     if (domainBits < 16) this.#pasidReserved[2]! |= 0xffff & ~((1 << domainBits) - 1);
   }
@@ -71,13 +55,33 @@ export class ConfigReader {
     this.fpd = 0;
   }
 
-  /** Root and context entry of a source id, into `context` (VT-d 9.2, 9.4). */
+  /** What the root table address register alone refuses, whatever caches hold (VT-d 11.4.5). */
+  modeFault(rtaHi: number, rtaLo: number, pasid: number): number {
+    const mode = modeOf(rtaLo);
+    if (mode === Mode.abort && this.#caps.ADMS) return Fault.RTA_4;
+    const known = mode === Mode.legacy || (mode === Mode.scalable && this.#caps.SMTS !== 0);
+    if (!known || (rtaHi & this.#beyondHaw) !== 0) return Fault.RTA_1;
+    return mode === Mode.legacy && pasid >= 0 ? Fault.RTA_2 : Fault.None;
+  }
+
+  /** Root and context entry of a source id, into `context` (VT-d 9.1 to 9.4). */
   readContext(rtaHi: number, rtaLo: number, sid: number, pasid: number): number {
-    const mode = (rtaLo >> 10) & 3;
-    // Legacy tables are not modelled, so a request that would need them finds the mode unsupported.
-    if (mode === 0) return pasid >= 0 ? Fault.RTA_2 : Fault.RTA_1;
-    if (mode === 3 && this.#caps.ADMS) return Fault.RTA_4;
-    if (mode !== 1 || !this.#caps.SMTS || (rtaHi & this.#beyondHaw) !== 0) return Fault.RTA_1;
+    const refused = this.modeFault(rtaHi, rtaLo, pasid);
+    if (refused !== 0) return refused;
+    return isLegacy(rtaLo) ? this.#legacyContext(rtaHi, rtaLo, sid) : this.#scalableContext(rtaHi, rtaLo, sid);
+  }
+
+  #legacyContext(rtaHi: number, rtaLo: number, sid: number): number {
+    let at = this.#visit(0, rtaHi, (rtaLo & ~0xfff) | ((sid >> 8) << 4));
+    const fault = this.#legacy.root(this.#mem.words, at);
+    if (fault !== 0) return fault;
+    const { words } = this.#mem;
+    at = this.#visit(1, words[at + 1]!, (words[at]! & ~0xfff) | ((sid & 0xff) << 4));
+    if (this.#mem.words[at]! & 2) this.fpd = Flag.FPD;
+    return this.#legacy.context(this.#mem.words, at, this.context);
+  }
+
+  #scalableContext(rtaHi: number, rtaLo: number, sid: number): number {
     const devfn = sid & 0xff;
     const half = ((rtaLo & ~0xfff) | ((sid >> 8) << 4)) + (devfn & 0x80 ? 8 : 0);
     let at = this.#visit(0, rtaHi, half);
@@ -100,16 +104,23 @@ export class ConfigReader {
     line[Context.DirLo] = lo & ~0xfff;
     line[Context.Limit] = 1 << (((lo >> 9) & 7) + 13);
     line[Context.RidPasid] = rid & 0xf_ffff;
+    line[Context.Did] = -1;
     return Fault.None;
   }
 
-  /** Directory and PASID entry behind a context line, into `pasid` (VT-d 9.5, 9.6). */
+  /** Directory and PASID entry behind a context line, into `pasid` (VT-d 9.5, 9.6). A legacy line says it all itself. */
   readPasid(context: Int32Array, at: number, pasid: number): number {
-    const fromContext = context[at + Context.Flags]!;
-    this.fpd |= fromContext & Flag.FPD;
+    const contextFlags = context[at + Context.Flags]!;
+    this.fpd |= contextFlags & Flag.FPD;
+    if (contextFlags & Flag.LEGACY) {
+      this.#legacy.fillLine(context, at, this.pasid);
+      return Fault.None;
+    }
     // The directory may span pages, so its index can carry into the high half.
     const entry = (context[at + Context.DirLo]! >>> 0) + ((pasid >> 6) << 3);
-    let word = this.#visit(2, context[at + Context.DirHi]! + (entry > 0xffff_ffff ? 1 : 0), entry | 0);
+    const entryHi = context[at + Context.DirHi]! + (entry > 0xffff_ffff ? 1 : 0);
+    if ((entryHi & this.#beyondHaw) !== 0) return Fault.SPD_1;
+    let word = this.#visit(2, entryHi, entry | 0);
     const pdeLo = this.#mem.words[word]!;
     const pdeHi = this.#mem.words[word + 1]!;
     if (pdeLo & 2) this.fpd = Flag.FPD;
@@ -121,10 +132,10 @@ export class ConfigReader {
     if (lo & 2) this.fpd = Flag.FPD;
     if ((lo & 1) === 0) return Fault.SPT_2;
     for (let i = 0; i < 16; i++) if ((words[word + i]! & this.#pasidReserved[i]!) !== 0) return Fault.SPT_3;
-    return this.#decodePasid(words, word, fromContext);
+    return this.#decodePasid(words, word, contextFlags, (pdeLo | lo) & 2 ? Flag.OWN_FPD : 0);
   }
 
-  #decodePasid(words: Int32Array, at: number, fromContext: number): number {
+  #decodePasid(words: Int32Array, at: number, contextFlags: number, ownFpd: number): number {
     const caps = this.#caps;
     const lo = words[at]!;
     const q2 = words[at + 4]!;
@@ -148,11 +159,13 @@ export class ConfigReader {
     const mode = (q2 >> 2) & 3;
     if (supported === 0) return Fault.SPT_4;
     if (second && (width < 1 || width > 3 || ((caps.SAGAW >> width) & 1) === 0)) return Fault.SPT_4;
+    if (caps.CM !== 0 && (words[at + 2]! & 0xffff) === 0) return Fault.SPT_4;
     if (first && (mode > 1 || (mode === 1 && caps.FS5LP === 0))) return Fault.SPT_4;
 
     const flags =
       this.fpd |
-      (fromContext & FROM_CONTEXT) |
+      ownFpd |
+      fromContext(contextFlags) |
       (q2 & 1 ? Flag.SRE : 0) |
       (q2 & 2 ? Flag.ERE : 0) |
       (q2 & 0x10 ? Flag.WPE : 0) |
@@ -161,9 +174,8 @@ export class ConfigReader {
       (q2 & 0x80 ? Flag.EAFE : 0) |
       (lo & 0x200 ? Flag.SSADE : 0) |
       (lo & 0x20 ? Flag.SSEE : 0);
-    const inputBits = Math.min(caps.MGAW + 1, 30 + 9 * width);
-    const shape1 = first ? (q2 & 0x20 ? 1 : 0) | (mode << 1) : 0;
-    const shape2 = second ? (lo & 0x200 ? 1 : 0) | ((width - 1) << 1) | (inputBits << 4) : 0;
+    const shape1 = first ? firstShape(mode === 1, (q2 & 0x20) !== 0) : 0;
+    const shape2 = second ? secondShape(caps, width, (lo & 0x200) !== 0) : 0;
     const line = this.pasid;
     line[PasidEntry.Did] = words[at + 2]! & 0xffff;
     line[PasidEntry.Pgtt] = pgtt;
@@ -172,7 +184,7 @@ export class ConfigReader {
     line[PasidEntry.FsLo] = first ? q2 & ~0xfff : 0;
     line[PasidEntry.SsHi] = second ? words[at + 1]! : 0;
     line[PasidEntry.SsLo] = second ? lo & ~0xfff : 0;
-    line[PasidEntry.Shape] = shape1 | (shape2 << 4);
+    line[PasidEntry.Shape] = shape1 | shape2;
     line[PasidEntry.Origin] = fingerprint(line);
     return Fault.None;
   }
@@ -184,26 +196,4 @@ export class ConfigReader {
     this.path[at + 2] = lo;
     return this.#mem.wordAt(hi, lo);
   }
-}
-
-/** Gives a line the rights of a context entry that was read later than the PASID entry. */
-export const withContext = (flags: number, context: number): number =>
-  (flags & ~FROM_CONTEXT) | (context & FROM_CONTEXT);
-
-/** Everything of a PASID line that decides a translation, as one int; FPD and the context's flags do not. */
-function fingerprint(line: Int32Array): number {
-  let sum = line[PasidEntry.Flags]! & ~(Flag.FPD | FROM_CONTEXT);
-  for (let i: number = PasidEntry.FsHi; i <= PasidEntry.Shape; i++)
-    sum = Math.imul(sum ^ line[i]!, 0x9e37_79b1) ^ (sum >>> 15);
-  return sum;
-}
-
-export const sameContext = (a: Int32Array, at: number, b: Int32Array): boolean =>
-  sameWords(a, at, b, CONTEXT_FIRST, CONTEXT_LAST);
-export const samePasid = (a: Int32Array, at: number, b: Int32Array): boolean =>
-  sameWords(a, at, b, PASID_FIRST, PASID_LAST);
-
-function sameWords(a: Int32Array, at: number, b: Int32Array, first: number, last: number): boolean {
-  for (let i = first; i <= last; i++) if (a[at + i] !== b[i]) return false;
-  return true;
 }

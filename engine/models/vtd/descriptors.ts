@@ -1,7 +1,9 @@
-import { type BitField, type BitLayout, decode, encode, type FieldValues } from './bit-layout.ts';
+import { hexGrouped } from '../../base/text.ts';
+import { type BitField, decode, encode, type FieldValues } from '../bit-layout.ts';
+import type { CacheLayer, CommandLayout } from '../model.ts';
 
 /** One kind of invalidation-queue descriptor (VT-d 6.5.2). */
-export interface Descriptor extends BitLayout {
+export interface Descriptor extends CommandLayout {
   readonly type: number;
   /** 128-bit descriptors are also valid, zero-extended, in a 256-bit queue. */
   readonly wide: boolean;
@@ -39,10 +41,11 @@ interface Shape {
   readonly doc: string;
   readonly wide?: boolean;
   readonly needs?: string;
+  readonly reaches?: CacheLayer;
   readonly fields: readonly BitField[];
 }
 
-const descriptor = ({ type, name, doc, wide = false, needs, fields }: Shape): Descriptor => {
+const descriptor = ({ type, name, doc, wide = false, needs, reaches, fields }: Shape): Descriptor => {
   const values = fields.find((field) => field.name === 'G')?.values;
   return {
     type,
@@ -51,9 +54,11 @@ const descriptor = ({ type, name, doc, wide = false, needs, fields }: Shape): De
     wide,
     source: `VT-d 6.5.2, type ${type}`,
     bits: 256,
+    fixed: { TYPE: type },
     fields: [TYPE, ...fields],
     ...(values ? { granularity: values } : {}),
     ...(needs ? { needs } : {}),
+    ...(reaches ? { reaches } : {}),
   };
 };
 
@@ -61,6 +66,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   descriptor({
     type: 1,
     name: 'cc_inv',
+    reaches: 'structures',
     doc: 'Removes context entries from the context cache, and nothing else.',
     fields: [
       granularity(4, 2, { global: 1n, domain: 2n, device: 3n }),
@@ -72,6 +78,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   descriptor({
     type: 2,
     name: 'iotlb_inv',
+    reaches: 'translations',
     doc: 'Removes translations by domain; a page address means a second-stage input.',
     fields: [
       granularity(4, 2, { global: 1n, domain: 2n, page: 3n }),
@@ -86,6 +93,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   descriptor({
     type: 3,
     name: 'dev_tlb_inv',
+    reaches: 'device',
     doc: "Removes a device's own translations of requests without PASID.",
     needs: 'DT',
     fields: [
@@ -115,7 +123,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
       f('IF', 4, 1, 'Raise an interrupt on completion.'),
       f('SW', 5, 1, 'Write STDATA to STADDR on completion.'),
       f('FN', 6, 1, 'Later descriptors wait for this one.'),
-      f('PD', 7, 1, 'Drain page requests and responses first.'),
+      { ...f('PD', 7, 1, 'Drain page requests and responses first.'), needs: 'PDS' },
       f('STDATA', 32, 32, 'Value written on completion.'),
       { name: 'STADDR', lo: 66, width: 62, addressLg2: 2, doc: 'Host physical address written on completion.' },
     ],
@@ -123,6 +131,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   descriptor({
     type: 6,
     name: 'p_iotlb_inv',
+    reaches: 'translations',
     doc: 'Removes first-stage, nested and pass-through translations of one PASID; a page address means a first-stage input.',
     wide: true,
     needs: 'SMTS',
@@ -131,6 +140,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   descriptor({
     type: 7,
     name: 'pc_inv',
+    reaches: 'structures',
     doc: 'Removes PASID entries from the PASID cache, for all source ids, and nothing else.',
     wide: true,
     needs: 'SMTS',
@@ -139,6 +149,7 @@ export const DESCRIPTORS: readonly Descriptor[] = [
   descriptor({
     type: 8,
     name: 'p_dev_tlb_inv',
+    reaches: 'device',
     doc: "Removes a device's own translations of requests with a PASID.",
     wide: true,
     needs: 'DT',
@@ -179,7 +190,7 @@ export const descriptorByType = (type: number): Descriptor | undefined => DESCRI
 export function encodeDescriptor(name: string, fields: FieldValues): bigint[] {
   const found = descriptorByName(name);
   if (!found) throw new RangeError(`no descriptor is called ${name}`);
-  return encode(found, { TYPE: found.type, ...fields });
+  return encode(found, { ...found.fixed, ...fields });
 }
 
 export interface DecodedDescriptor {
@@ -197,6 +208,21 @@ export function decodeDescriptor(words: readonly bigint[]): DecodedDescriptor | 
   const fields = decode(found, words);
   const again = encode(found, fields);
   return { descriptor: found, fields, reserved: again.some((word, i) => word !== (words[i] ?? 0n)) };
+}
+
+/** A hardware command in words: `p_iotlb_inv page, DID 2, PASID 1, ADDR 0x7f00_0000_0000`. */
+export function describeDescriptor(words: readonly bigint[]): string {
+  const decoded = decodeDescriptor(words);
+  if (!decoded) return `[${words.map((w) => hexGrouped(w)).join(', ')}]`;
+  const { descriptor, fields } = decoded;
+  const granularity = Object.entries(descriptor.granularity ?? {}).find(([, value]) => value === fields['G'])?.[0];
+  const shown = ['DID', 'SID', 'PASID', 'ADDR', 'AM', 'IH'].filter(
+    (name) =>
+      fields[name] !== undefined &&
+      (fields[name] !== 0n || name === 'PASID' || (name === 'ADDR' && granularity === 'page')),
+  );
+  const text = shown.map((name) => `${name} ${name === 'ADDR' ? hexGrouped(fields[name]!) : fields[name]}`);
+  return `${[descriptor.name, granularity].filter(Boolean).join(' ')}${text.length > 0 ? `: ${text.join(', ')}` : ''}`;
 }
 
 /** ADDR and S of a device-TLB descriptor for 2^order pages at an aligned address. */

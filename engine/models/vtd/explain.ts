@@ -3,51 +3,35 @@ import { hexGrouped } from '../../base/text.ts';
 import { PasidEntry } from '../../cache/config-cache.ts';
 import { describeEntry } from '../../pagetable/describe.ts';
 import { STEP_WORDS, stepLevel, stepStage } from '../../pagetable/walk.ts';
-import { decode } from './bit-layout.ts';
+import { type BitLayout, decode, fieldOf } from '../bit-layout.ts';
+import { firstEdit } from '../first-edit.ts';
+import { type Request, Stages, type Translation } from '../translation.ts';
+import type { Culprit, Explanation, WalkStep } from '../unit.ts';
+import { isLegacy } from './config.ts';
 import { faultByCode } from './faults.ts';
-import { CONTEXT_ENTRY, PASID_DIRECTORY_ENTRY, PASID_ENTRY, ROOT_ENTRY } from './structures.ts';
-import type { VtdUnit } from './translate.ts';
-import type { Request, Translation } from './translation.ts';
+import {
+  CONTEXT_ENTRY,
+  CONTEXT_ENTRY_LEGACY,
+  PASID_DIRECTORY_ENTRY,
+  PASID_ENTRY,
+  ROOT_ENTRY,
+  ROOT_ENTRY_LEGACY,
+} from './structures.ts';
+import type { VtdUnit } from './unit.ts';
 
-/** One entry the present walk reads. */
-export interface WalkStep {
-  readonly what: 'root' | 'context' | 'pde' | 'pasid' | 'fs' | 'ss';
-  /** Paging level from 0 for the level of only leaves; -1 for configuration entries. */
-  readonly level: number;
-  /** HPA of the entry. */
-  readonly address: bigint;
-  /** First stage under nesting: GPA of the entry. Second stage: the GPA being translated. */
-  readonly gpa?: bigint;
-  /** The entry; configuration entries have 2, 4, 1 or 8 words. */
-  readonly qwords: readonly bigint[];
-  readonly value: bigint;
-  /** What the entry says, in words; no full stop. */
-  readonly note: string;
-}
-
-export interface Explanation {
-  readonly steps: readonly WalkStep[];
-  /** Outcome of the walk; reused by the unit, so read it at once. */
-  readonly outcome: Translation;
-  /** The outcome in one sentence. */
-  readonly verdict: string;
-}
-
-/** The edit that made a cached answer stale. */
-export interface Culprit {
-  /** The entry that was edited; absent where a register was. */
-  readonly step?: WalkStep;
-  /** HPA of the edited 64-bit word. */
-  readonly address?: bigint;
-  readonly editedAt: number;
-}
-
+/** Configuration entries, by the kinds of a reader's path. */
 const CONFIG = [
-  { what: 'root', layout: ROOT_ENTRY },
-  { what: 'context', layout: CONTEXT_ENTRY },
-  { what: 'pde', layout: PASID_DIRECTORY_ENTRY },
-  { what: 'pasid', layout: PASID_ENTRY },
+  { what: 'root', title: 'root entry', layout: ROOT_ENTRY, legacy: ROOT_ENTRY_LEGACY },
+  { what: 'context', title: 'context entry', layout: CONTEXT_ENTRY, legacy: CONTEXT_ENTRY_LEGACY },
+  { what: 'pde', title: 'PASID directory entry', layout: PASID_DIRECTORY_ENTRY },
+  { what: 'pasid', title: 'PASID table entry', layout: PASID_ENTRY },
 ] as const;
+
+/** Paging entries, by stage. */
+const PAGING: Readonly<Record<number, Pick<WalkStep, 'stage' | 'what' | 'title'>>> = {
+  1: { stage: 1, what: 'fs', title: 'first-stage entry' },
+  2: { stage: 2, what: 'ss', title: 'second-stage entry' },
+};
 
 /** The walk a request would take now, entry by entry. No side effects. */
 export function explain(unit: VtdUnit, request: Request): Explanation {
@@ -59,37 +43,42 @@ export function explain(unit: VtdUnit, request: Request): Explanation {
 /** The first entry along the present walk, configuration first, that was edited after a time. */
 export function culprit(unit: VtdUnit, request: Request, sinceTime: number): Culprit | undefined {
   const register = unit.rtaddrChanges.find((time) => time > sinceTime);
-  if (register !== undefined) return { editedAt: register };
-  for (const step of explain(unit, request).steps) {
-    for (let i = 0; i < step.qwords.length; i++) {
-      const address = step.address + BigInt(8 * i);
-      const editedAt = unit.mem.firstEditAfter(address, sinceTime);
-      if (editedAt !== 0) return { step, address, editedAt };
-    }
-  }
-  return undefined;
+  if (register !== undefined) return { register: 'RTADDR', editedAt: register };
+  return firstEdit(unit.mem, explain(unit, request).steps, sinceTime);
 }
 
 function configSteps(unit: VtdUnit): WalkStep[] {
   const { reader } = unit.present;
   return Array.from({ length: reader.reads }, (_, i) => {
-    const { what, layout } = CONFIG[reader.path[i * 3]!]!;
+    const kind = CONFIG[reader.path[i * 3]!]!;
+    const { what, title } = kind;
+    const layout = 'legacy' in kind && isLegacy(unit.rtaLo) ? kind.legacy : kind.layout;
     const at = join(reader.path[i * 3 + 1]!, reader.path[i * 3 + 2]!);
-    // The walk reads one half of a root entry; the step shows that half.
-    const count = what === 'root' ? 1 : layout.bits / 64;
+    // In scalable mode the walk reads one half of a root entry; the step shows that half.
+    const count = layout === ROOT_ENTRY ? 1 : layout.bits / 64;
     const qwords = Array.from({ length: count }, (_, word) => unit.mem.read64(at + BigInt(8 * word)));
-    return { what, level: -1, address: at, qwords, value: qwords[0]!, note: configNote(what, qwords) };
+    const note = configNote(layout, qwords);
+    return { stage: 0, what, title, layout, level: -1, address: at, qwords, value: qwords[0]!, note };
   });
 }
 
-function configNote(what: WalkStep['what'], qwords: readonly bigint[]): string {
-  const half = decode(what === 'root' ? ROOT_ENTRY : PASID_DIRECTORY_ENTRY, qwords);
-  switch (what) {
-    case 'root':
+function configNote(layout: BitLayout, qwords: readonly bigint[]): string {
+  const half = decode(layout === ROOT_ENTRY ? ROOT_ENTRY : PASID_DIRECTORY_ENTRY, qwords);
+  switch (layout) {
+    case ROOT_ENTRY:
       return half['LP'] ? `context table at ${hexGrouped(half['LCTP']!)}` : 'not present';
-    case 'pde':
+    case PASID_DIRECTORY_ENTRY:
       return half['P'] ? `PASID table at ${hexGrouped(half['SMPTBLPTR']!)}` : 'not present';
-    case 'context': {
+    case ROOT_ENTRY_LEGACY: {
+      const entry = decode(layout, qwords);
+      return entry['P'] ? `context table at ${hexGrouped(entry['CTP']!)}` : 'not present';
+    }
+    case CONTEXT_ENTRY_LEGACY: {
+      const entry = decode(layout, qwords);
+      if (!entry['P']) return 'not present';
+      return `${valueName(layout, 'TT', entry['TT']!)}, domain ${entry['DID']}`;
+    }
+    case CONTEXT_ENTRY: {
       const entry = decode(CONTEXT_ENTRY, qwords);
       if (!entry['P']) return 'not present';
       const allows = ['DTE', 'PASIDE', 'PRE'].filter((name) => entry[name]).join(' ');
@@ -98,21 +87,25 @@ function configNote(what: WalkStep['what'], qwords: readonly bigint[]): string {
     default: {
       const entry = decode(PASID_ENTRY, qwords);
       if (!entry['P']) return 'not present';
-      const kinds = PASID_ENTRY.fields.find((field) => field.name === 'PGTT')?.values ?? {};
-      const kind = Object.keys(kinds).find((name) => kinds[name] === entry['PGTT']) ?? `PGTT ${entry['PGTT']}`;
-      return `${kind}, domain ${entry['DID']}`;
+      return `${valueName(PASID_ENTRY, 'PGTT', entry['PGTT']!)}, domain ${entry['DID']}`;
     }
   }
 }
 
+/** What a field's value is called; `PGTT 7` for one without a name. */
+function valueName(layout: BitLayout, field: string, value: bigint): string {
+  const names = fieldOf(layout, field)?.values ?? {};
+  return Object.keys(names).find((name) => names[name] === value) ?? `${field} ${value}`;
+}
+
 function pagingSteps(unit: VtdUnit, request: Request): WalkStep[] {
   const { walker } = unit.present.tables;
-  const pgtt = unit.present.reader.pasid[PasidEntry.Pgtt]!;
+  const stages = unit.present.reader.pasid[PasidEntry.Pgtt]!;
   const steps: WalkStep[] = [];
   // Under nesting the second stage first translates the place of each first-stage entry, then the page.
-  let input = pgtt === 3 ? join(walker.root1Hi, walker.root1Lo) : request.address;
+  let input = stages === Stages.Nested ? join(walker.root1Hi, walker.root1Lo) : request.address;
   let level1 = walker.format1 ? walker.format1.levels - 1 : 0;
-  if (pgtt === 3) input = entryAt(input, request.address, level1);
+  if (stages === Stages.Nested) input = entryAt(input, request.address, level1);
   for (let i = 0; i < walker.steps; i++) {
     const at = i * STEP_WORDS;
     const stage = stepStage(walker.path[at]!);
@@ -125,8 +118,8 @@ function pagingSteps(unit: VtdUnit, request: Request): WalkStep[] {
     const note = entry.present
       ? `${entry.name} ${entry.leaf ? 'maps' : 'names table'} ${hexGrouped(entry.address)} (${entry.flags.join(' ')})${reserved}`
       : `${entry.name} not present`;
-    const what = stage === 1 ? 'fs' : 'ss';
-    steps.push({ what, level, address, qwords: [value], value, note, ...(pgtt === 1 ? {} : { gpa: input }) });
+    const behind = stages === Stages.First ? {} : { gpa: input };
+    steps.push({ ...PAGING[stage]!, level, address, qwords: [value], value, note, format, ...behind });
     if (stage === 1 && entry.present) {
       if (entry.leaf) {
         const offset = (1n << BigInt(format.granuleLg2 + format.bitsPerLevel * level)) - 1n;

@@ -1,4 +1,6 @@
-import { type BitLayout, decode, encode } from './bit-layout.ts';
+import { type BitLayout, decode, encode } from '../bit-layout.ts';
+import { EventInterrupt } from './event-interrupt.ts';
+import { FAULTS } from './faults.ts';
 
 /** One fault as the unit reports it; `pasid` is -1 for a request without one, whose EXE and PRIV then mean nothing. */
 export interface FaultEvent {
@@ -32,7 +34,13 @@ export const FAULT_RECORD: BitLayout = {
     { name: 'PRIV', lo: 93, width: 1, doc: 'The request was privileged; valid with PP.' },
     { name: 'EXE', lo: 94, width: 1, doc: 'The request asked to execute; valid with PP.' },
     { name: 'PP', lo: 95, width: 1, doc: 'The request carried a PASID.' },
-    { name: 'FR', lo: 96, width: 8, doc: 'Fault reason.' },
+    {
+      name: 'FR',
+      lo: 96,
+      width: 8,
+      doc: 'Fault reason.',
+      values: Object.fromEntries(FAULTS.map(({ name, code }) => [name, BigInt(code)])),
+    },
     { name: 'PV', lo: 104, width: 20, doc: 'PASID of the request; valid with PP.' },
     { name: 'AT', lo: 124, width: 2, doc: 'Address type of the request.' },
     { name: 'T1', lo: 126, width: 1, doc: 'First bit of the request type: set for reads.' },
@@ -75,9 +83,26 @@ export class FaultLog {
   /** Index of the record that made PPF go from 0 to 1. */
   fri = 0;
   #next = 0;
+  /** Register of the last fault recorded and not yet taken; -1 without one. */
+  #last = -1;
 
   constructor(registers: number) {
     this.registers = Array.from({ length: registers }, () => null);
+  }
+
+  /** FSTS.IQE. */
+  #iqe = false;
+  readonly interrupt = new EventInterrupt();
+
+  /** The invalidation queue has stopped, or goes on. */
+  setQueueError(on: boolean): void {
+    // An interrupt announces what has come up where nothing was before (VT-d 7.3).
+    if (on && this.status === 0n) this.interrupt.raise();
+    this.#iqe = on;
+  }
+
+  get queueError(): boolean {
+    return this.#iqe;
   }
 
   /** Primary pending fault: some register holds one. */
@@ -87,7 +112,7 @@ export class FaultLog {
 
   /** FSTS_REG as software reads it. */
   get status(): bigint {
-    return (this.pfo ? 1n : 0n) | (this.ppf ? 2n : 0n) | (BigInt(this.fri) << 8n);
+    return (this.pfo ? 1n : 0n) | (this.ppf ? 2n : 0n) | (this.#iqe ? 0x10n : 0n) | (BigInt(this.fri) << 8n);
   }
 
   record(event: FaultEvent): 'recorded' | 'merged' | 'lost' {
@@ -101,11 +126,24 @@ export class FaultLog {
       this.pfo = true;
       return 'lost';
     }
-    if (!this.ppf) this.fri = this.#next;
+    if (!this.ppf) {
+      this.fri = this.#next;
+      if (!this.#iqe) this.interrupt.raise();
+    }
     this.registers[this.#next] = encodeFaultRecord(event);
+    this.#last = this.#next;
     this.#next = (this.#next + 1) % this.registers.length;
     this.recorded++;
     return 'recorded';
+  }
+
+  /** The record of the last fault, once. @param free whether F is cleared, as a driver does after reading */
+  takeLast(free: boolean): readonly bigint[] | undefined {
+    const at = this.#last;
+    this.#last = -1;
+    const record = at < 0 ? null : this.registers[at];
+    if (free && at >= 0) this.clear(at);
+    return record ?? undefined;
   }
 
   /** Software writes 1 to F of one register. */

@@ -1,8 +1,8 @@
 /**
- * Intel VT-d in scalable mode. How it is used:
+ * Intel VT-d in scalable and legacy mode. How it is used:
  *
  *     const unit = new VtdUnit(mem, makeCaps({ NEST: 1 }))      // or decodeCaps(cap, ecap, haw)
- *     unit.rtaddr = tables | 0x400n                             // TTM 01; counts as an edit at `now`
+ *     unit.rtaddr = tables | 0x400n                             // TTM 01 (00 legacy); counts as an edit at `now`
  *     unit.now = mem.now = 3                                    // before each step
  *     const r = unit.translate(new Request({ sid: 0x10, pasid: 7, address: 0x7f00n, access: Access.Read }))
  *     r.ok, r.interrupt, r.fault (code), r.reason, r.hpa, r.gpa, r.lg2, r.grants, r.refs, r.config,
@@ -19,31 +19,50 @@
  */
 import type { Model } from '../model.ts';
 import { CAP, ECAP } from './cap-fields.ts';
-import { CAP_REG, ECAP_REG } from './caps.ts';
-import { DESCRIPTORS } from './descriptors.ts';
+import { CAP_REG, decodeCaps, ECAP_REG } from './caps.ts';
+import { DESCRIPTORS, describeDescriptor } from './descriptors.ts';
+import { FAULT_RECORD } from './fault-log.ts';
 import { FAULTS } from './faults.ts';
+import { limitsOf, secondStage } from './limits.ts';
+import { PAGE_REQ_DSC } from './page-requests.ts';
+import { REGISTERS } from './registers.ts';
+import { STRUCTURES } from './structures.ts';
+import { VtdUnit } from './unit.ts';
 
-export * from './bit-layout.ts';
+export * from '../bit-layout.ts';
+export { Recorder, TRACE_WORDS } from '../trace.ts';
+export { Access, Answer, Hit, Kind, Request, type RequestFields, Source, Stale, Translation } from '../translation.ts';
+export type { Culprit, Explanation, WalkStep } from '../unit.ts';
 export * from './caps.ts';
 export * from './descriptors.ts';
-export { type Culprit, culprit, type Explanation, explain, type WalkStep } from './explain.ts';
+export { culprit, explain } from './explain.ts';
 export * from './fault-log.ts';
-export { FAULTS, Fault, type FaultReason, faultByCode, faultByName } from './faults.ts';
+export { FAULTS, Fault, faultByCode, faultByName, type VtdFault } from './faults.ts';
 export type { Invalidation, Removed } from './invalidate.ts';
 export * from './pasid-entry.ts';
 export * from './structures.ts';
-export { Access } from './tables.ts';
-export { Recorder, TRACE_WORDS } from './trace.ts';
-export { VtdUnit } from './translate.ts';
-export { Answer, Hit, Kind, Request, type RequestFields, Source, Stale, Translation } from './translation.ts';
+export { VtdUnit } from './unit.ts';
 
 export const VTD: Model = {
   id: 'vtd',
-  title: 'Intel VT-d, scalable mode',
+  title: 'Intel VT-d, scalable and legacy mode',
   capabilities: { cap: CAP_REG, ecap: ECAP_REG },
   aliases: Object.fromEntries(
     [...CAP, ...ECAP].flatMap((field) => field.aliases.map((alias): [string, string] => [alias, field.name])),
   ),
   faults: FAULTS.map((fault) => fault.name),
   commands: DESCRIPTORS.map((descriptor) => descriptor.name),
+  hardware: {
+    commands: DESCRIPTORS,
+    registers: REGISTERS,
+    records: [PAGE_REQ_DSC],
+    structures: STRUCTURES,
+    faultRecord: FAULT_RECORD,
+    commandErrors: ['IQE', 'QIE', 'FULL', 'PRO'],
+    create: (mem, { cap, ecap, haw, psc }) => new VtdUnit(mem, decodeCaps(cap, ecap, haw), { cap, ecap }, psc),
+    limits: limitsOf,
+    secondStage,
+    completion: [{ name: 'inv_wait', fields: {} }],
+    describe: describeDescriptor,
+  },
 };

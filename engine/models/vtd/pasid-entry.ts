@@ -1,4 +1,4 @@
-import { encode, type FieldValues } from './bit-layout.ts';
+import { encode, type FieldValues } from '../bit-layout.ts';
 import { PASID_ENTRY, PGTT } from './structures.ts';
 
 /** What a second stage contributes to a PASID entry. */

@@ -1,10 +1,10 @@
-import { PasidEntry } from '../../cache/config-cache.ts';
+import { type ContextCache, type PasidCache, PasidEntry } from '../../cache/config-cache.ts';
 import { DIRTY, EXEC, type Iotlb, READ, Tlb, WRITE } from '../../cache/iotlb.ts';
-import { Flag } from './config.ts';
+import type { LineTable } from '../../cache/lines.ts';
+import { Access, Hit, Kind, type Request, Source, type Stages, type Translation } from '../translation.ts';
+import { Flag } from './line.ts';
 import type { ConfigLookup } from './lookup.ts';
 import { PGTT } from './structures.ts';
-import { Access } from './tables.ts';
-import { Hit, Kind, type Request, Source, type Translation } from './translation.ts';
 
 /**
  * The configuration of the last hit, unpacked. Most requests of a run repeat it and find a 4K line that is known to be
@@ -25,12 +25,29 @@ export class RecentConfig {
   #privilegedKey = 0;
   #allowsExec = false;
   #allowsPrivileged = false;
+  /** Whether the answer still has what all hits under this configuration share, so that a hit writes only what differs. */
+  #shaped = false;
+  readonly #pasids: PasidCache;
+  readonly #contexts: ContextCache;
+  readonly #table: LineTable;
+
+  constructor(lookup: ConfigLookup, iotlb: Iotlb) {
+    this.#pasids = lookup.pasids;
+    this.#contexts = lookup.contexts;
+    this.#table = iotlb.table;
+  }
+
+  /** The answer is about to be used for something else. */
+  leave(): void {
+    this.#shaped = false;
+  }
 
   /** Takes over the PASID line a request with PASID was answered under. */
   remember(request: Request, lookup: ConfigLookup): void {
     const at = lookup.pasidAt;
     const lines = lookup.pasids.lines;
     const flags = lines[at + PasidEntry.Flags]!;
+    this.#shaped = false;
     this.#sid = request.sid;
     this.#pasid = request.pasid;
     this.#changes = lookup.pasids.changes;
@@ -47,10 +64,10 @@ export class RecentConfig {
   }
 
   /** Fills the answer and says true, or changes nothing. */
-  answer(request: Request, lookup: ConfigLookup, iotlb: Iotlb, version: number, r: Translation): boolean {
+  answer(request: Request, version: number, r: Translation): boolean {
     if (request.pasid !== this.#pasid || request.sid !== this.#sid || this.#version !== version) return false;
-    if (request.kind !== Kind.Untranslated || lookup.pasids.changes !== this.#changes) return false;
-    if (lookup.contexts.changes !== this.#contextChanges) return false;
+    if (request.kind !== Kind.Untranslated || this.#pasids.changes !== this.#changes) return false;
+    if (this.#contexts.changes !== this.#contextChanges) return false;
     const { access, hi, lo } = request;
     let needs = READ;
     if (access === Access.Write) needs = WRITE | DIRTY;
@@ -63,34 +80,32 @@ export class RecentConfig {
       if (!this.#allowsPrivileged) return false;
       key = this.#privilegedKey;
     }
-    const table = iotlb.table;
+    const table = this.#table;
     const at = table.find(key, this.#tagPasid, hi, lo & -0x1000);
     if (at < 0) return false;
     const lines = table.lines;
     const grants = lines[at + Tlb.Flags]!;
     if ((grants & needs) !== needs) return false;
     if (lines[at + Tlb.Version] !== version || lines[at + Tlb.Origin] !== this.#origin) return false;
-    r.ok = true;
-    r.interrupt = false;
-    r.fault = 0;
-    r.logged = false;
-    r.answer = 0;
-    r.requested = false;
+    if (!this.#shaped) this.#shape(r);
     r.hpaHi = lines[at + Tlb.HpaHi]!;
     r.hpaLo = (lines[at + Tlb.HpaLo]! & -0x1000) | (lo & 0xfff);
     r.gpaHi = lines[at + Tlb.GpaHi]!;
     r.gpaLo = (lines[at + Tlb.GpaLo]! & -0x1000) | (lo & 0xfff);
-    r.lg2 = 12;
     r.grants = grants;
-    r.refs = 0;
-    r.config = 0;
-    r.hit = Hit.Iotlb;
-    r.pgtt = this.#pgtt;
-    r.did = this.#did;
-    r.pasid = this.#pasid;
     r.filledAt = lines[at + Tlb.FilledAt]!;
-    r.source = Source.Iotlb;
-    r.stale = 0;
     return true;
+  }
+
+  #shape(r: Translation): void {
+    this.#shaped = true;
+    r.clear();
+    r.ok = true;
+    r.lg2 = 12;
+    r.hit = Hit.Iotlb;
+    r.source = Source.Iotlb;
+    r.stages = this.#pgtt as Stages;
+    r.domain = this.#did;
+    r.pasid = this.#pasid;
   }
 }

@@ -1,4 +1,4 @@
-import type { BitField, BitLayout } from './bit-layout.ts';
+import type { BitField, BitLayout } from '../bit-layout.ts';
 
 const bit = (name: string, lo: number, doc: string, needs?: string): BitField => bits(name, lo, 1, doc, needs);
 
@@ -19,6 +19,40 @@ export const RTADDR: BitLayout = {
       values: { legacy: 0n, scalable: 1n, abort: 3n },
     },
     pointer('RTA', 12, 'Host physical address of the root table.'),
+  ],
+};
+
+/** Legacy mode: the whole translation is in two levels of tables. */
+export const ROOT_ENTRY_LEGACY: BitLayout = {
+  name: 'legacy root entry',
+  doc: 'One per bus; points at the context table of its 256 functions.',
+  source: 'VT-d 9.1',
+  bits: 128,
+  fields: [bit('P', 0, 'The entry is present.'), pointer('CTP', 12, 'Host physical address of the context table.')],
+};
+
+/** The translation types of a legacy context entry, by their value. */
+export const TT = { untranslated: 0, deviceTlb: 1, passThrough: 2 } as const;
+
+export const CONTEXT_ENTRY_LEGACY: BitLayout = {
+  name: 'legacy context entry',
+  doc: 'One per function; says whether its requests go through a second stage or pass as they are.',
+  source: 'VT-d 9.3',
+  bits: 128,
+  fields: [
+    bit('P', 0, 'The entry is present.'),
+    bit('FPD', 1, 'Qualified faults of this function are not logged; read even when P is 0.'),
+    {
+      ...bits('TT', 2, 2, 'Translation type: through the second stage, the same with ATS allowed, or none.'),
+      values: { untranslated: 0n, 'device-tlb': 1n, 'pass-through': 2n },
+    },
+    pointer('SSPTPTR', 12, 'Host physical address of the top second-stage table; ignored for pass-through.'),
+    {
+      ...bits('AW', 64, 3, 'Width of the second stage: 1 for 39 bits, 2 for 48, 3 for 57.'),
+      values: { '39-bit': 1n, '48-bit': 2n, '57-bit': 3n },
+    },
+    bits('AVAIL', 67, 4, 'For software; hardware ignores it.'),
+    bits('DID', 72, 16, 'Domain id: the tag of everything cached through this entry.'),
   ],
 };
 
@@ -115,4 +149,12 @@ export const PASID_ENTRY: BitLayout = {
 };
 
 /** Everything a scenario or a view may decode by name. */
-export const STRUCTURES: readonly BitLayout[] = [RTADDR, ROOT_ENTRY, CONTEXT_ENTRY, PASID_DIRECTORY_ENTRY, PASID_ENTRY];
+export const STRUCTURES: readonly BitLayout[] = [
+  RTADDR,
+  ROOT_ENTRY_LEGACY,
+  CONTEXT_ENTRY_LEGACY,
+  ROOT_ENTRY,
+  CONTEXT_ENTRY,
+  PASID_DIRECTORY_ENTRY,
+  PASID_ENTRY,
+];

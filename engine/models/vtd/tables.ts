@@ -5,14 +5,13 @@ import type { Format } from '../../pagetable/format.ts';
 import { vtdFirstStage } from '../../pagetable/formats/vtd-first-stage.ts';
 import { vtdSecondStage } from '../../pagetable/formats/vtd-second-stage.ts';
 import { exceeds, STEP_WORDS, Stop, stepLevel, stepStage, Walker } from '../../pagetable/walk.ts';
+import { Access } from '../translation.ts';
 import type { VtdCaps } from './caps.ts';
-import { Flag, shapeFormat1, shapeFormat2, shapeInputBits } from './config.ts';
 import { Fault } from './faults.ts';
+import { legacyFault } from './legacy-config.ts';
+import { Flag, shapeFormat1, shapeFormat2, shapeInputBits } from './line.ts';
+import type { VtdStructureCaches } from './structure-caches.ts';
 import { PGTT } from './structures.ts';
-
-/** What an access wants to do. */
-export const Access = { Read: 0, Write: 1, Exec: 2 } as const;
-export type Access = (typeof Access)[keyof typeof Access];
 
 const USER = 1 << 2;
 const RW = 1 << 1;
@@ -70,19 +69,29 @@ export class TableWalk {
   lg2 = 12;
   /** READ, WRITE, EXEC the translation grants this privilege; DIRTY when no write needs a dirty bit any more. */
   grants = 0;
+  /** What shortens walks, or null: then every walk begins at the top. */
+  readonly structures: VtdStructureCaches | null;
   readonly #formats: FormatSet;
   readonly #haw: number;
   #flags = 0;
   #write = false;
 
-  constructor(mem: PhysMem, formats: FormatSet, haw: number) {
+  constructor(mem: PhysMem, formats: FormatSet, haw: number, structures: VtdStructureCaches | null = null) {
     this.walker = new Walker(mem);
+    this.walker.cache2 = structures;
+    this.walker.keeping = structures !== null;
+    this.structures = structures;
     this.#formats = formats;
     this.#haw = haw;
   }
 
   /** Translates under the PASID line at `at`; the answer is a fault code, or 0 with the result in the fields. */
   run(lines: Int32Array, at: number, hi: number, lo: number, access: Access, privileged: boolean): number {
+    const fault = this.#translate(lines, at, hi, lo, access, privileged);
+    return fault !== 0 && (this.#flags & Flag.LEGACY) !== 0 ? legacyFault(fault, access) : fault;
+  }
+
+  #translate(lines: Int32Array, at: number, hi: number, lo: number, access: Access, privileged: boolean): number {
     const w = this.walker;
     w.start();
     this.#flags = lines[at + PasidEntry.Flags]!;
@@ -112,7 +121,7 @@ export class TableWalk {
     if (this.#keepsSecond() && w.format2 !== null) this.#updateBoth();
     else if (!this.#firstUpToDate()) {
       const words = w.mem.words;
-      for (let level = w.format1!.levels - 1; level >= w.leafLevel1; level--) {
+      for (let level = w.startLevel1; level >= w.leafLevel1; level--) {
         const at = w.entries1[level]!;
         words[at] = words[at]! | this.#needed(level);
       }
@@ -166,6 +175,29 @@ export class TableWalk {
 
   /** First-stage-only and nested: what differs is whether the walker has a second stage. */
   #firstStage(hi: number, lo: number, access: Access, privileged: boolean): number {
+    const { structures, walker } = this;
+    if (structures === null) return this.#throughFirst(hi, lo, access, privileged);
+    structures.resume(walker, hi, lo);
+    const fault = this.#throughFirst(hi, lo, access, privileged);
+    if (walker.startLevel1 === walker.format1!.levels - 1 || !this.#mustFindTables(fault)) return fault;
+    structures.restart();
+    walker.start();
+    return this.#throughFirst(hi, lo, access, privileged);
+  }
+
+  /**
+   * A walk that began below the top knows where its first table is, not what maps it: an accessed or dirty bit that the
+   * second stage forbids, or has to be told of (SSADE), takes a walk from the top.
+   */
+  #mustFindTables(fault: number): boolean {
+    if (fault === Fault.SFS_8) return true;
+    const w = this.walker;
+    if (fault !== 0 || w.format2 === null || !this.#keepsSecond()) return false;
+    const needed = this.#needed(w.startLevel1);
+    return (w.mem.words[w.entries1[w.startLevel1]!]! & needed) !== needed;
+  }
+
+  #throughFirst(hi: number, lo: number, access: Access, privileged: boolean): number {
     const w = this.walker;
     const format = w.format1!;
     const sign = hi >> (format.levels === 5 ? 24 : 15);
@@ -257,7 +289,7 @@ export class TableWalk {
   #canUpdate(): boolean {
     const w = this.walker;
     if ((w.andTables & SS_WRITE) !== 0 || this.#firstUpToDate()) return true;
-    for (let level = w.format1!.levels - 1; level >= w.leafLevel1; level--) {
+    for (let level = w.startLevel1; level >= w.leafLevel1; level--) {
       const needed = this.#needed(level);
       const has = w.mem.words[w.entries1[level]!]!;
       if ((has & needed) !== needed && (w.tableRights[level]! & SS_WRITE) === 0) return false;

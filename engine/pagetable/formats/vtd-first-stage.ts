@@ -82,12 +82,15 @@ export function vtdFirstStage({ levels, haw, oneGig, nxe }: FirstStageLimits): F
     levels,
     granuleLg2: 12,
     bitsPerLevel: 9,
+    topBits: 9,
     presentMask: Number(P),
     leafBit: [0, Number(PS), oneGig ? Number(PS) : 0, 0, 0].slice(0, levels),
+    tableBit: 0,
     leafLevels: oneGig ? 0b111 : 0b011,
     reservedTable: [always, always, pdpe, largeless, largeless].slice(0, levels),
     // Bit 12 of a large leaf is PAT, so its reserved offset bits begin at 13.
     reservedLeaf: [always, always | bitRange(20, 13), pdpe | bitRange(29, 13), largeless, largeless].slice(0, levels),
+    hierarchical: true,
     readBit: 0,
     writeBit: Number(RW),
     userBit: Number(US),
@@ -96,6 +99,8 @@ export function vtdFirstStage({ levels, haw, oneGig, nxe }: FirstStageLimits): F
     dirtyBit: Number(D),
     extAccessedBit: Number(EA),
     addressMask: bitRange(51, 12),
+    foldedMask: 0,
+    foldedFrom: 0,
     inputBits: 12 + 9 * levels,
     signExtended: true,
     levelNames: ['PTE', 'PDE', 'PDPE', 'PML4E', 'PML5E'].slice(0, levels),
@@ -104,6 +109,7 @@ export function vtdFirstStage({ levels, haw, oneGig, nxe }: FirstStageLimits): F
     newTable: P | RW | US,
     newLeaf: [P, P | PS, P | PS, 0n, 0n].slice(0, levels),
     // Execution is denied by the attribute `nx` alone: XD in every data page would be a reserved bit without NXE.
+    defaultLeaf: 0n,
     rights: { read: NONE, write: { granted: RW, denied: 0n }, execute: NONE, user: { granted: US, denied: 0n } },
   });
 }

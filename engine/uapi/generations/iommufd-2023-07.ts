@@ -7,6 +7,7 @@ import { hwInfoVtd, hwptVtdS1 } from '../structs/iommufd/vtd.ts';
 import { iommufd65 } from './iommufd-6.5.ts';
 import { DEVICE_IOCTLS, POSTED_2023_IOCTLS } from './iommufd-ioctls.ts';
 import { minimumUnchecked, vtdS1Unchecked } from './iommufd-quirks.ts';
+import { vfioCompat } from './iommufd-vfio.ts';
 
 /** The posting whose review moved the array of invalidations into the call itself. */
 export const iommufd202307 = extend(iommufd65, {
@@ -31,8 +32,9 @@ export const iommufd202307 = extend(iommufd65, {
     posted.setDevData,
     posted.unsetDevData,
     posted.hwptSelftest,
+    ...vfioCompat.structs,
   ],
-  constants: [...posted2023Constants, ...vtdConstants],
-  ioctls: [...DEVICE_IOCTLS, ...POSTED_2023_IOCTLS],
+  constants: [...posted2023Constants, ...vtdConstants, ...vfioCompat.constants],
+  ioctls: [...DEVICE_IOCTLS, ...vfioCompat.ioctls, ...POSTED_2023_IOCTLS],
   quirks: [minimumUnchecked, vtdS1Unchecked],
 });

@@ -16,6 +16,7 @@ import {
   vtdS1Unchecked,
   wrongKindIsEnoent,
 } from './iommufd-quirks.ts';
+import { vfioCompat } from './iommufd-vfio.ts';
 
 /** Nesting as merged. */
 export const iommufd68 = extend(iommufd65, {
@@ -46,8 +47,9 @@ export const iommufd68 = extend(iommufd65, {
     hwptSelftest4,
     hwptInvalidateSelftest,
     testHwInfo,
+    ...vfioCompat.structs,
   ],
-  constants: [...hwptConstants, ...vtdConstants, ...selftestConstants],
-  ioctls: [...DEVICE_IOCTLS, ...HWPT_IOCTLS, TEST_IOCTL],
+  constants: [...hwptConstants, ...vtdConstants, ...selftestConstants, ...vfioCompat.constants],
+  ioctls: [...DEVICE_IOCTLS, ...vfioCompat.ioctls, ...HWPT_IOCTLS, TEST_IOCTL],
   quirks: [nestedParentFlushMissing, entryLimitsUnchecked, wrongKindIsEnoent, vtdS1Unchecked, oversizeIsEinval],
 });

@@ -24,6 +24,10 @@ export interface Answer {
   readonly found?: string;
   /** 1 for each byte of the subject that the kernel copied while it was asked. */
   readonly read: Uint8Array;
+  /** Bytes that the kernel copied although they lie behind the subject. */
+  readonly overread: number;
+  /** 1 for each byte of the subject, and of what lies behind it, that the kernel changed. */
+  readonly written: Uint8Array;
   /** The bytes that the calls passed to the kernel: those of the payload `asked`, else the subject. */
   readonly argument: Uint8Array;
 }
@@ -33,6 +37,8 @@ type Session = Parameters<NonNullable<RunOptions['beforeStep']>>[2];
 const NO_FILES: FileHost = { resolve: (_from, path) => path, read: () => ({ problem: 'a probe has one file' }) };
 /** Steps of a probe. */
 const BUDGET = 100;
+/** Bytes behind the subject in which an answer is looked for. */
+const BEHIND = 64;
 
 export interface Question {
   /** A file whose one scenario asks by `expect any`; `subject` is a raw payload in it. */
@@ -61,7 +67,14 @@ export function ask(question: Question): Answer {
 
 function run({ text, within, generation, quirks }: Question): Answer {
   const resolved = resolve('probe.vsva', text, NO_FILES);
-  const none = { outcome: 'problem', detail: {}, read: new Uint8Array(0), argument: new Uint8Array(0) };
+  const none = {
+    outcome: 'problem',
+    detail: {},
+    read: new Uint8Array(0),
+    written: new Uint8Array(0),
+    overread: 0,
+    argument: new Uint8Array(0),
+  };
   const error = resolved.diagnostics.find((d) => d.severity === 'error');
   if (!resolved.scenarioFile || error) return { ...none, trouble: error?.message ?? 'the probe names no generation' };
   const file: ScenarioFile = {
@@ -102,6 +115,9 @@ function run({ text, within, generation, quirks }: Question): Answer {
   for (const { from, size } of copies)
     read.fill(1, ...range(Number(from - start), Number(from - start) + size, read.length));
   const { refusal } = decisive.detail;
+  const given = holder.given.subarray(offset);
+  const after = session.machine.user.peek(start, given.length + BEHIND);
+  const written = after.map((byte, i) => (byte === (given[i] ?? 0) ? 0 : 1));
   return {
     outcome: decisive.outcome,
     detail: decisive.detail,
@@ -109,6 +125,8 @@ function run({ text, within, generation, quirks }: Question): Answer {
     ...(refusal?.path === undefined ? {} : { path: refusal.path }),
     ...(refusal?.found === undefined ? {} : { found: refusal.found }),
     read,
+    written,
+    overread: Math.max(0, ...copies.map((copy) => overread(copy, start, holder.size - offset))),
     argument: argument.given,
   };
 }
@@ -118,6 +136,13 @@ const isAsked = (step: Step): boolean =>
 
 const isRefused = ({ outcome, detail }: StepResult): boolean =>
   outcome !== 'ok' || detail.hidden !== undefined || detail.skip !== undefined;
+
+/** How far a copy that begins in the subject goes on behind it. */
+const overread = (
+  { from, size }: { readonly from: bigint; readonly size: number },
+  start: bigint,
+  length: number,
+): number => (start <= from && from < start + BigInt(length) ? Number(from - start) + size - length : 0);
 
 const range = (from: number, to: number, size: number): [number, number] => [
   Math.min(Math.max(0, from), size),

@@ -3,50 +3,15 @@
  * translated by reading its meanings through one carrier and writing them through another of the same role.
  */
 import { type Generation, locate, type Struct } from '../../../engine/index.ts';
+import { RESPONSES } from './carriers-responses.ts';
+import { PASID_TABLES } from './carriers-tables.ts';
+import { type Carrier, number, type Role, SIZE, type Spec } from './meaning.ts';
 
-export type Role = 'bind' | 'invalidate' | 'pasid' | 'process' | 'pasid-table';
-
-export const ROLES: Readonly<Record<Role, string>> = {
-  bind: 'binds a guest page table',
-  invalidate: 'invalidates what is cached from a guest page table',
-  pasid: 'allocates or frees PASIDs',
-  process: 'binds a process',
-  'pasid-table': 'hands over a PASID table',
-};
-
-/** How a field holds a meaning. `only` limits it to one word of a choice that the same struct makes. */
-export type Spec = { readonly only?: { readonly choice: string; readonly word: string } } & (
-  | { readonly as: 'size' | 'version' }
-  | { readonly as: 'number'; readonly meaning: string }
-  /** Constants that are bits of the field, each a meaning of its own. */
-  | { readonly as: 'bits'; readonly bits: Readonly<Record<string, string>> }
-  /** Constants of which one is chosen, each a word of one meaning. */
-  | { readonly as: 'choice'; readonly meaning: string; readonly words: Readonly<Record<string, string>> }
-  /** Constants of which one is chosen, each being what `bits` is elsewhere: one request, one bit. */
-  | { readonly as: 'one bit'; readonly bits: Readonly<Record<string, string>> }
-  /** Length of the range in 4 KiB pages. */
-  | { readonly as: 'pages' }
-  /** Logarithm of the pages in a granule; `whole`: the granule is the range, as nothing counts granules. */
-  | { readonly as: 'order'; readonly whole?: true }
-);
-
-export interface Carrier {
-  readonly role: Role;
-  readonly struct: string;
-  readonly fields: Readonly<Record<string, Spec>>;
-  /** Meanings that using this struct has by itself; `'run'`: a value that the probe has. */
-  readonly gives?: Readonly<Record<string, bigint | string>>;
-  /** Meanings that need no field here, since the request is limited by other means. */
-  readonly covers?: readonly string[];
-  /** Field values that mean "all of it", where other structs choose another granularity. */
-  readonly everything?: Readonly<Record<string, bigint>>;
-}
+/** Requests that are taken back by the payload that made them, in another head. */
+const CARRIED_AS: Partial<Record<Role, Role>> = { unbind: 'bind', 'pasid-table-unset': 'pasid-table' };
 
 /** Meanings that nothing goes wrong without: the hardware never sees them. */
 export const INCIDENTAL: readonly string[] = ['guest PASID', 'guest PASID given'];
-
-const number = (meaning: string, only?: { choice: string; word: string }): Spec =>
-  only ? { as: 'number', meaning, only } : { as: 'number', meaning };
 
 const VTD_FORMAT: Spec = { as: 'choice', meaning: 'format', words: { IOMMU_PASID_FORMAT_INTEL_VTD: 'vtd' } };
 
@@ -175,9 +140,6 @@ const tlbInvalidate = (
   covers: ['PASID given'],
 });
 
-const TABLE_FORMATS = { IOMMU_PASID_FORMAT_SMMUV3: 'smmuv3' };
-const SIZE: Spec = { as: 'size' };
-
 /** A generation's carrier of a role is the first whose struct it has with all of these fields. */
 export const CARRIERS: readonly Carrier[] = [
   gpasidBind('vendor.vtd.', { argsz: SIZE }),
@@ -240,40 +202,8 @@ export const CARRIERS: readonly Carrier[] = [
       pid: number('pid'),
     },
   },
-  {
-    role: 'pasid-table',
-    struct: 'pasid_table_config',
-    fields: {
-      version: { as: 'version' },
-      bytes: SIZE,
-      base_ptr: number('table base'),
-      pasid_bits: number('PASID bits'),
-    },
-    gives: { stage: 'translate' },
-  },
-  {
-    role: 'pasid-table',
-    struct: 'iommu_pasid_table_config',
-    fields: {
-      version: { as: 'version' },
-      format: { as: 'choice', meaning: 'format', words: TABLE_FORMATS },
-      base_ptr: number('table base'),
-      pasid_bits: number('PASID bits'),
-      config: {
-        as: 'choice',
-        meaning: 'stage',
-        words: {
-          IOMMU_PASID_CONFIG_TRANSLATE: 'translate',
-          IOMMU_PASID_CONFIG_BYPASS: 'bypass',
-          IOMMU_PASID_CONFIG_ABORT: 'abort',
-        },
-      },
-      'smmuv3.version': { as: 'version' },
-      'smmuv3.s1fmt': number('s1fmt'),
-      'smmuv3.s1dss': number('s1dss'),
-    },
-    gives: { format: 'smmuv3' },
-  },
+  ...PASID_TABLES,
+  ...RESPONSES,
 ];
 
 const fits = ({ fields }: Carrier, struct: Struct, { constants }: Generation): boolean =>
@@ -294,8 +224,9 @@ export function carrierFor(
   role: Role,
   generation: Generation,
 ): { readonly carrier: Carrier; readonly struct: Struct } | undefined {
+  const carried = CARRIED_AS[role] ?? role;
   for (const carrier of CARRIERS) {
-    const struct = carrier.role === role ? generation.structs.get(carrier.struct) : undefined;
+    const struct = carrier.role === carried ? generation.structs.get(carrier.struct) : undefined;
     if (struct && fits(carrier, struct, generation)) return { carrier, struct };
   }
   return undefined;

@@ -2,7 +2,7 @@ import { type Generation, hex, modelsOf, type Struct } from '../../../engine/ind
 import { ask } from './ask.ts';
 import { carrierFor } from './carriers.ts';
 import { type Probe, probeFor, probeText } from './probes.ts';
-import { type Asked, filled, judged, type Row, rowOf } from './row.ts';
+import { type Asked, filled, judged, noted, type Row, rowOf } from './row.ts';
 import { isPrefix, isSameLayout } from './translate.ts';
 
 /**
@@ -10,13 +10,13 @@ import { isPrefix, isSameLayout } from './translate.ts';
  * same ioctl number means another call. Both look like success to somebody who only changed the header.
  */
 export function collisionRows(asked: Asked, generation: Generation): Row[] {
-  const { written, carrier, pasid } = asked;
+  const { written, carrier, pasid, role, model } = asked;
   if (generation.id === written.generation.id) return [];
   const rows: Row[] = [];
   const bytes = filled(written, carrier, pasid);
-  const own = probeFor(carrier.role, written.generation);
-  const there = carrierFor(carrier.role, generation);
-  const probe = probeFor(carrier.role, generation);
+  const own = probeFor(role, written.generation, model);
+  const there = carrierFor(role, generation);
+  const probe = probeFor(role, generation, model);
   if (there && probe && there.struct.name === written.struct.name && !isSameLayout(there.struct, written.struct))
     rows.push(
       rowOf({ asked, generation, probe, struct: there.struct, bytes, form: 'raw bytes', writtenAs: written.struct }),
@@ -46,7 +46,7 @@ export function collisionRows(asked: Asked, generation: Generation): Row[] {
   );
   // A number that another file descriptor answers is no number here.
   if (row.errno === 'ENOTTY') return rows;
-  rows.push({ ...row, note: `${hex(BigInt(number))} is ${other.name} here, ${own.call} in ${written.generation.id}` });
+  rows.push(noted(row, `${hex(BigInt(number))} is ${other.name} here, ${own.call} in ${written.generation.id}`));
   return rows;
 }
 

@@ -3,11 +3,21 @@
  * the call that is asked, marked by `expect any`. `subject` is the payload under test; MIN and PID are a PASID and a process that it may name.
  */
 import { type Generation, modelsOf } from '../../../engine/index.ts';
-import type { Role } from './carriers.ts';
+import type { Role } from './meaning.ts';
+import { RESPONSE_PROBES } from './probes-respond.ts';
+import { UNDO_PROBES } from './probes-undo.ts';
 
 export interface Probe {
   readonly role: Role;
   readonly model: string;
+  /** Other models that the same steps are right on. */
+  readonly also?: readonly string[];
+  /** The call takes an array: ENTRIES of ENTRY_LEN bytes each. */
+  readonly array?: true;
+  /** The kernel looks at nothing that its argument says. */
+  readonly readsNothing?: true;
+  /** What the probe puts in the place of the payload's own values. */
+  readonly substitutes?: string;
   /** Ioctls, in-kernel calls, structs or constants by which the form of a generation is known. */
   readonly needs: readonly string[];
   /** The ioctl or in-kernel call that is asked. */
@@ -128,25 +138,28 @@ struct vfio_iommu_type1_cache_invalidate asked { argsz = sizeof, info = subject 
     role: 'invalidate',
     model: 'vtd',
     needs: ['IOMMU_HWPT_INVALIDATE', 'IOMMU_HWPT_INVALIDATE_DATA_VTD_S1'],
+    array: true,
     call: 'IOMMU_HWPT_INVALIDATE',
     declarations: `${HWPT_PARENT}\n${GOOD_S1}\n${hwpt('nested', VTD_TYPE, 'good')}
-struct iommu_hwpt_invalidate asked { size = sizeof, hwpt_id = nested.out_hwpt_id, data_uptr = &subject, data_type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, entry_len = sizeof(subject), entry_num = 1 }`,
+struct iommu_hwpt_invalidate asked { size = sizeof, hwpt_id = nested.out_hwpt_id, data_uptr = &subject, data_type = IOMMU_HWPT_INVALIDATE_DATA_VTD_S1, entry_len = ENTRY_LEN, entry_num = ENTRIES }`,
     steps: 'submit parent\nsubmit nested\nattach dev0 to nested.out_hwpt_id\nsubmit asked expect any',
   },
   {
     role: 'invalidate',
     model: 'vtd',
     needs: ['IOMMU_HWPT_INVALIDATE', 'IOMMU_HWPT_TYPE_VTD_S1'],
+    array: true,
     call: 'IOMMU_HWPT_INVALIDATE',
     declarations: `${HWPT_PARENT_2023}\n${GOOD_S1}\n${hwpt('nested', VTD_TYPE_2023, 'good')}
-raw count bytes "01 00 00 00"
-struct iommu_hwpt_vtd_s1_invalidate box { entry_size = sizeof(subject), entry_nr_uptr = &count, inv_data_uptr = &subject }
+raw count bytes "COUNT"
+struct iommu_hwpt_vtd_s1_invalidate box { entry_size = ENTRY_LEN, entry_nr_uptr = &count, inv_data_uptr = &subject }
 struct iommu_hwpt_invalidate asked { size = sizeof, hwpt_id = nested.out_hwpt_id, data_len = sizeof(box), data_uptr = &box }`,
     steps: 'submit parent\nsubmit nested\nattach dev0 to nested.out_hwpt_id\nsubmit asked expect any',
   },
   {
     role: 'invalidate',
     model: 'vtd',
+    also: ['smmuv3'],
     needs: ['sva_invalidate', 'bind_pasid_table'],
     call: 'sva_invalidate',
     declarations:
@@ -175,6 +188,7 @@ struct iommu_hwpt_invalidate asked { size = sizeof, hwpt_id = nested.out_hwpt_id
   {
     role: 'pasid-table',
     model: 'vtd',
+    also: ['smmuv3'],
     needs: ['bind_pasid_table'],
     call: 'bind_pasid_table',
     declarations: '',
@@ -190,29 +204,49 @@ struct iommu_hwpt_invalidate asked { size = sizeof, hwpt_id = nested.out_hwpt_id
       'struct vfio_iommu_type1_set_pasid_table asked { argsz = sizeof, flags = VFIO_PASID_TABLE_FLAG_SET, config = subject }',
     steps: 'submit asked expect any',
   },
+  ...UNDO_PROBES,
+  ...RESPONSE_PROBES,
 ];
 
-/** The probe of a role in a generation, on a model that its handler runs on. */
-export function probeFor(role: Role, { id, ioctls, calls, structs, constants }: Generation): Probe | undefined {
+/** The probe of a role in a generation, on the model that is wanted where its handler runs on it. */
+export function probeFor(role: Role, generation: Generation, wanted?: string): Probe | undefined {
+  const { id, ioctls, calls, structs, constants } = generation;
   const has = (name: string): boolean => [ioctls, calls, structs, constants].some((table) => table.has(name));
   const models = modelsOf(id);
-  return PROBES.find((probe) => probe.role === role && models.includes(probe.model) && probe.needs.every(has));
+  const able = PROBES.filter((probe) => probe.role === role && probe.needs.every(has)).flatMap((probe) =>
+    [probe.model, ...(probe.also ?? [])]
+      .filter((model) => models.includes(model))
+      .map((model): Probe => (model === probe.model ? probe : { ...probe, model })),
+  );
+  return able.find(({ model }) => model === wanted) ?? able[0];
 }
 
 /** What the probes make so that the subject may name it. */
 export interface Provided {
   readonly pasid: bigint;
+  /** Of a page request: its group, and whether it has a PASID. */
+  readonly group: bigint;
+  readonly withPasid: boolean;
   /** Of a process beside the caller. */
   readonly pid: bigint;
 }
 
-/** The whole text of a probe. @param head fields that the head of the call is given besides its own */
+/** Four bytes in hexadecimal, the lowest first. */
+const hexWord = (value: number): string =>
+  [0, 8, 16, 24].map((shift) => ((value >>> shift) & 0xff).toString(16).padStart(2, '0')).join(' ');
+
+/**
+ * The whole text of a probe.
+ * @param head fields that the head of the call is given besides its own
+ * @param entries of an array: how many the subject holds
+ */
 export function probeText(
   probe: Probe,
   generation: Generation,
   subject: Uint8Array,
   provided: Provided,
   head: readonly string[] = [],
+  entries = 1,
 ): string {
   const bytes = [...subject].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const items = [
@@ -235,6 +269,11 @@ export function probeText(
   const version = new DataView(subject.buffer, subject.byteOffset).getUint32(0, true);
   return text
     .replace(/\bVERSION\b/g, `${version}`)
+    .replace(/\bENTRY_LEN\b/g, `${subject.length / entries}`)
+    .replace(/\bENTRIES\b/g, `${entries}`)
+    .replace(/\bCOUNT\b/g, hexWord(entries))
+    .replace(/\bGROUP\b/g, `${provided.group}`)
+    .replace(/\bGIVEN\b/g, provided.withPasid ? '1' : '0')
     .replace(/\bMIN\b/g, `${provided.pasid}`)
     .replace(/\bPID\b/g, `${provided.pid}`);
 }

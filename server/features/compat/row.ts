@@ -1,7 +1,8 @@
-import { type Generation, type Located, locate, putUint, type Struct, walkFields } from '../../../engine/index.ts';
+import { type Generation, locate, putUint, type Struct } from '../../../engine/index.ts';
 import { type Answer, ask } from './ask.ts';
-import type { Carrier } from './carriers.ts';
+import { behindStruct, fieldAt, firstDifference, misplacedAnswer, offendingPath, spelled } from './differences.ts';
 import { type Head, headFor } from './head.ts';
+import type { Carrier, Role } from './meaning.ts';
 import { type Probe, type Provided, probeText } from './probes.ts';
 import type { meaningsOf, Written } from './translate.ts';
 
@@ -12,8 +13,14 @@ export interface Asked extends Provided {
   /** As the file sets them, for the rows of its own generation. */
   readonly quirks: ReadonlyMap<string, boolean>;
   readonly carried?: string;
-  /** Entries of the array of which the first one is asked. */
-  readonly entries?: number;
+  /** What is asked for; a payload may take back what its carrier asks for. */
+  readonly role: Role;
+  /** Every entry of an array; of any other payload `written` alone. */
+  readonly entries: readonly Written[];
+  /** The payload is an array. */
+  readonly isArray: boolean;
+  /** The model that the payload is for, or that of the file's machine. */
+  readonly model: string;
   readonly head?: Head;
 }
 
@@ -22,7 +29,11 @@ export type Verdict =
   | 'refused'
   | 'silently truncated'
   | 'misread'
+  /** Accepted, but the answer is not written where the caller looks for it. */
+  | 'answer misplaced'
   | 'cannot be carried'
+  /** The generation has no call that takes such a payload. */
+  | 'no such call'
   /** The probe itself did not come as far as the payload. */
   | 'not asked';
 
@@ -50,6 +61,8 @@ export interface Row {
   readonly bytes?: number;
   readonly read?: number;
   readonly ignored?: readonly (readonly [first: number, last: number])[];
+  /** Bytes that the kernel copied although the payload had ended. */
+  readonly overread?: number;
   /** The first byte that is refused, ignored though it says something, or taken for something else. */
   readonly offending?: { readonly offset: number; readonly what: string };
   /** What the other struct has no place for. */
@@ -63,6 +76,7 @@ const FIRST_PASID = 1n;
 const LAST_PASID = 0xfffffn;
 const LAST_PID = 0x3f_ffffn;
 const SOME_PID = 4242n;
+const LAST_GROUP = 0xffff_ffffn;
 /** Where a table begins that only a run has. */
 const SOME_TABLE = 0x1000_0000n;
 
@@ -75,6 +89,8 @@ export function providedFor(meanings: ReturnType<typeof meaningsOf>): Provided {
   return {
     pasid: given('PASID', FIRST_PASID, LAST_PASID, FIRST_PASID),
     pid: given('pid', 1n, LAST_PID, SOME_PID),
+    group: given('group', 0n, LAST_GROUP, 0n),
+    withPasid: meanings.get('PASID given')?.value === 1n,
   };
 }
 
@@ -92,14 +108,20 @@ export function filled({ struct, bytes, open }: Written, carrier: Carrier, pasid
   return copy;
 }
 
-export const unasked = ({ id }: Generation, form: Form, note: string): Row => ({
+export const unasked = ({ id }: Generation, form: Form): Row => ({
   generation: id,
   form,
   struct: '',
   verdict: 'cannot be carried',
   lost: [],
-  ...(note ? { note } : {}),
 });
+
+/** The entry of an array that a byte is in. */
+export const entryAt = (offset: number, { size }: Struct, entries: number): string =>
+  `entry ${Math.floor(offset / size) + 1} of ${entries}`;
+
+/** A row with one more remark, in front of those that it has. */
+export const noted = (row: Row, note: string): Row => ({ ...row, note: row.note ? `${note}; ${row.note}` : note });
 
 interface Trial {
   readonly asked: Asked;
@@ -108,6 +130,8 @@ interface Trial {
   /** What the kernel takes the bytes for. */
   readonly struct: Struct;
   readonly bytes: Uint8Array;
+  /** How many entries of an array the bytes are. */
+  readonly entries?: number;
   readonly form: Form;
   readonly lost?: readonly string[];
   /** The row is about the file's own generation, whose quirks count. */
@@ -122,16 +146,22 @@ interface Trial {
 export function rowOf(trial: Trial): Row {
   const { asked, generation, probe, bytes, form, own, kernel } = trial;
   const head = form === 'as it is' ? headFor(asked.head, probe, generation) : [];
-  return judged(
+  const row = judged(
     trial,
     ask({
-      text: probeText(probe, generation, bytes, asked, head),
+      text: probeText(probe, generation, bytes, asked, head, trial.entries),
       within: probe.within,
       ...(kernel ? { generation: kernel } : {}),
       ...(own ? { quirks: asked.quirks } : {}),
     }),
     probe.within,
   );
+  if (probe.readsNothing && row.verdict === 'silently truncated') {
+    const { offending: _none, ...rest } = row;
+    return { ...rest, verdict: 'accepted', note: 'the call reads nothing of its argument' };
+  }
+  const isOther = probe.model !== generation.model && row.note === undefined;
+  return isOther ? { ...row, note: `asked on ${probe.model}` } : row;
 }
 
 /** The row of an answer. @param within field of the call's payload in which the bytes lie */
@@ -147,7 +177,8 @@ export function judged(
   const read = new Uint8Array(bytes.length);
   read.set(answer.read.subarray(0, bytes.length));
   const ignored = unread(read);
-  const measured = { bytes: bytes.length, read: read.reduce((sum, bit) => sum + bit, 0), ignored };
+  const over = answer.overread > 0 && bytes.length > 0 ? { overread: answer.overread } : {};
+  const measured = { bytes: bytes.length, read: read.reduce((sum, bit) => sum + bit, 0), ignored, ...over };
   const { skip } = answer.detail;
   const check = answer.check
     ? { check: { id: answer.check.id, function: answer.check.at } }
@@ -156,7 +187,7 @@ export function judged(
       : {};
   const taken = writtenAs ? { takenFor: spelled(struct, bytes) } : {};
   if (answer.outcome !== 'ok' || hidden) {
-    const refused = offendingPath(answer, struct, generation, within);
+    const refused = behindStruct(answer, struct, bytes) ?? offendingPath(answer, struct, generation, within);
     return {
       ...base,
       verdict: 'refused',
@@ -171,6 +202,8 @@ export function judged(
   // A layout that only goes on longer sees every field where it was put.
   const other = writtenAs && firstDifference(writtenAs, struct, bytes);
   if (other) return { ...base, verdict: 'misread', ...measured, offending: other, ...taken };
+  const misplaced = writtenAs && misplacedAnswer(writtenAs, struct, bytes, answer);
+  if (misplaced) return { ...base, verdict: 'answer misplaced', ...measured, offending: misplaced, ...taken };
   const cut = bytes.findIndex((byte, i) => byte !== 0 && !read[i]);
   if (cut < 0) return { ...base, verdict: 'accepted', ...measured };
   return {
@@ -190,80 +223,4 @@ function unread(read: Uint8Array): (readonly [number, number])[] {
     else ranges.push([i, i]);
   }
   return ranges;
-}
-
-/** The field that a check names: of the payload, or of the head around it. */
-function offendingPath(
-  { path, found }: Answer,
-  struct: Struct,
-  generation: Generation,
-  within: string | undefined,
-): { readonly offset: number; readonly what: string } | undefined {
-  if (path === undefined) return undefined;
-  // Of an array, the entry is the subject: `entry 0: addr`.
-  const parts = path.replace(/^\w+ \d+: /, '').split('.');
-  const inside = within === undefined || parts[0] === within;
-  for (let skip = within !== undefined && inside ? 1 : 0; inside && skip < parts.length; skip++) {
-    const located = locate(struct, parts.slice(skip));
-    if ('missing' in located) {
-      const carried = inFlexible(struct, parts.slice(skip), generation);
-      if (carried) return { offset: carried.offset, what: found === undefined ? path : `${path} = ${found}` };
-      continue;
-    }
-    return { offset: located.offset, what: found === undefined ? located.path : `${located.path} = ${found}` };
-  }
-  return undefined;
-}
-
-/** A field of what a flexible array carries, counted from the start of the head. */
-function inFlexible(
-  { fields }: Struct,
-  [first, ...rest]: readonly string[],
-  { structs }: Generation,
-): { readonly offset: number } | undefined {
-  const flexible = fields.find((field) => field.kind === 'flex' && field.name === first);
-  const name = flexible?.carries?.struct ?? Object.values(flexible?.carries?.to ?? {})[0];
-  const located = name === undefined ? undefined : locate(structs.get(name)!, rest);
-  return flexible && located && !('missing' in located) ? { offset: flexible.offset + located.offset } : undefined;
-}
-
-/** The first field that the other layout sees elsewhere or otherwise, where its bytes say something. */
-function firstDifference(
-  one: Struct,
-  other: Struct,
-  bytes: Uint8Array,
-): { readonly offset: number; readonly what: string } | undefined {
-  const known = new Set(leaves(one).map(({ path, offset, field }) => `${path} ${offset} ${field.size}`));
-  const found = leaves(other).find(
-    ({ path, offset, field }) =>
-      !known.has(`${path} ${offset} ${field.size}`) &&
-      bytes.subarray(offset, offset + field.size).some((byte) => byte !== 0),
-  );
-  return found && { offset: found.offset, what: found.path };
-}
-
-const leaves = (struct: Struct): Located[] =>
-  walkFields(struct)
-    .filter(({ field }) => !field.struct && field.kind !== 'flex')
-    .sort((a, b) => a.offset - b.offset);
-
-const fieldAt = (struct: Struct, byte: number): Located | undefined =>
-  leaves(struct).find(({ offset, field }) => offset <= byte && byte < offset + field.size);
-
-/** Fields shown of bytes that are taken for something else. */
-const MAX_SPELLED = 4;
-
-/** What the first fields of a struct say in bytes that were written as another one. */
-export function spelled(struct: Struct, bytes: Uint8Array): string {
-  const said = leaves(struct)
-    .filter(({ field, offset }) => field.kind === 'uint' && offset < bytes.length)
-    // Of members of a union the first.
-    .filter(({ offset }, i, all) => i === 0 || all[i - 1]!.offset + all[i - 1]!.field.size <= offset)
-    .slice(0, MAX_SPELLED)
-    .map(({ field, offset, path }) => {
-      let value = 0n;
-      for (let i = field.size - 1; 0 <= i; i--) value = (value << 8n) | BigInt(bytes[offset + i] ?? 0);
-      return `${path} = ${value < 1000n ? value : `0x${value.toString(16)}`}`;
-    });
-  return `${struct.name}: ${said.join(', ')}`;
 }

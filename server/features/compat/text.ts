@@ -29,7 +29,7 @@ export function compatTexts(tables: readonly CompatTable[]): string[] {
  * @param others payloads that have the same table, as they carry what it is about
  */
 export function compatText(table: CompatTable, others: readonly string[] = []): string {
-  const { payload, generation, struct, size, role, carried, entries = 0, rows } = table;
+  const { payload, generation, struct, size, role, carried, notes, rows } = table;
   const heads = carried === undefined ? others : [payload, ...others];
   const carries = heads.length === 1 ? 'carries' : 'carry';
   const about =
@@ -55,7 +55,7 @@ export function compatText(table: CompatTable, others: readonly string[] = []): 
   const indent = ' '.repeat(widths[0]! + GAP);
   return [
     ...wrapped(`${about}: struct ${struct} of ${generation}, ${size} bytes, ${role}`, COMPAT_WIDTH),
-    ...(entries > 1 ? [`Of the ${entries} entries of the array only the first one was asked about.`] : []),
+    ...notes.flatMap((note) => wrapped(note, COMPAT_WIDTH)),
     '',
     line(COLUMNS),
     ...rows.flatMap((row, i) => [
@@ -80,10 +80,13 @@ function ignoredText({ ignored = [] }: Row): string {
   return texts.length <= 2 ? texts.join(', ') : `${texts.slice(0, 2).join(', ')}, ..`;
 }
 
-function detailsOf({ check, offending, lost, takenFor, note, verdict }: Row): string[] {
+function detailsOf({ check, offending, lost, takenFor, note, verdict, overread }: Row): string[] {
   return [
-    ...(check ? [check.function === undefined ? `by ${check.id}` : `by ${check.id} in ${check.function}`] : []),
+    ...(check && verdict !== 'no such call'
+      ? [check.function === undefined ? `by ${check.id}` : `by ${check.id} in ${check.function}`]
+      : []),
     ...(offending ? [`byte ${offending.offset}: ${offending.what}`] : []),
+    ...(overread ? [`${overread} bytes behind the payload are read too`] : []),
     ...(takenFor ? [`${verdict === 'misread' ? 'misread as' : 'taken for'} ${takenFor}`] : []),
     ...(lost.length > 0 ? [`not carried: ${lost.join(', ')}`] : []),
     ...(note ? [note] : []),

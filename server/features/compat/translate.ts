@@ -7,7 +7,8 @@ import {
   type Struct,
   walkFields,
 } from '../../../engine/index.ts';
-import { type Carrier, INCIDENTAL, type Spec } from './carriers.ts';
+import { INCIDENTAL } from './carriers.ts';
+import type { Carrier, Spec } from './meaning.ts';
 
 /** A payload as bytes, with the paths whose values only a run knows. */
 export interface Written {
@@ -18,7 +19,7 @@ export interface Written {
 }
 
 /** A meaning that a payload has: a number, the word of a choice, or a value that a run makes. */
-interface Meaning {
+export interface Meaning {
   readonly value: bigint | string;
   /** The field or constant that says it. */
   readonly from: string;
@@ -220,7 +221,7 @@ export function writeMeanings(
     bytes,
     open,
     lost: lost.map(([, { from }]) => from),
-    incomplete: lost.some(([meaning]) => !INCIDENTAL.includes(meaning)),
+    incomplete: lost.some(([meaning]) => !INCIDENTAL.includes(meaning) && !carrier.unsaid?.includes(meaning)),
   };
 }
 

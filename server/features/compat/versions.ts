@@ -14,13 +14,44 @@ import { probeFor } from './probes.ts';
 import { type Asked, type Form, filled, type Row, rowOf } from './row.ts';
 import { sizeOf, type Written } from './translate.ts';
 
+/** A payload of an evolved struct, as a caller of one version writes it, with the kernel of one version. */
+interface UserKernel {
+  readonly form: Form;
+  readonly user: { readonly struct: Struct; readonly bytes: Uint8Array };
+  readonly kernel: Generation;
+}
+
+/** Callers compiled before and after a struct grew, each on a kernel before and after; empty where it did not. */
+export function userKernelPairs(
+  file: ScenarioFile,
+  { struct, bytes }: { readonly struct: Struct; readonly bytes: Uint8Array },
+): UserKernel[] {
+  const later = file.generation.evolved?.get(struct.name) ?? [];
+  const before = findGeneration(file.generation.id);
+  const old = before?.structs.get(struct.name);
+  if (later.length === 0 || !before || !old) return [];
+  const written: Written = { generation: file.generation, struct, bytes, open: new Set() };
+  const isNew = struct.size !== old.size || later.some((version) => version.struct === struct);
+  const newer = later.find((version) => version.struct === struct) ?? later.at(-1)!;
+  const size = fieldOfRole(struct, 'size');
+  const whole = !size || getUint(bytes, size.offset, size.field.size) === BigInt(bytes.length);
+  const oldUser = isNew ? rewritten(written, old, oldVersion(old, before), whole) : written;
+  const newUser = isNew ? written : rewritten(written, newer.struct, BigInt(newer.version), whole);
+  return [
+    { form: 'old user, old kernel', user: oldUser, kernel: before },
+    { form: 'old user, new kernel', user: oldUser, kernel: file.generation },
+    { form: 'new user, old kernel', user: newUser, kernel: before },
+    { form: 'new user, new kernel', user: newUser, kernel: file.generation },
+  ];
+}
+
 /** An evolved struct: callers compiled before and after, each on a kernel before and after. */
 export function versionRows(asked: Asked, file: ScenarioFile): Row[] {
   const { written, carrier } = asked;
   const later = file.generation.evolved?.get(written.struct.name) ?? [];
   const before = findGeneration(file.generation.id);
   const old = before?.structs.get(written.struct.name);
-  const probe = probeFor(carrier.role, file.generation);
+  const probe = probeFor(asked.role, file.generation, asked.model);
   if (later.length === 0 || !before || !old || !probe) return [];
   const isNew = written.struct.size !== old.size || later.some(({ struct }) => struct === written.struct);
   const newer = later.find(({ struct }) => struct === written.struct) ?? later.at(-1)!;

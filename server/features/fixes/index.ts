@@ -1,3 +1,4 @@
+import * as arm from './arm-invalidation.ts';
 import type { Fixer } from './fix.ts';
 import * as invalidation from './invalidation.ts';
 import * as machine from './machine.ts';
@@ -26,6 +27,7 @@ export const FIXERS: Readonly<Record<string, Fixer>> = {
   'cache-granularity-refused': invalidation.pair,
   'cache-granularity-skipped': invalidation.pair,
   'cache-empty': invalidation.cache,
+  'cache-unsupported': arm.unsupported,
   'invalidation-without-pasid': invalidation.pasid,
   'address-misaligned': invalidation.range,
   'range-not-power-of-two': invalidation.range,

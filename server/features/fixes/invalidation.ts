@@ -9,6 +9,7 @@ import {
 } from '../../language/rules/invalidation.ts';
 import { unionsOf } from '../../language/rules/reading.ts';
 import type { PayloadView } from '../../language/rules/rule.ts';
+import { empty } from './arm-invalidation.ts';
 import { addFlag, clearBits } from './bits.ts';
 import { type Edit, setField } from './edits.ts';
 import type { Fix, FixContext, Fixer } from './fix.ts';
@@ -87,6 +88,7 @@ export const pair: Fixer = function* (diagnostic, context) {
 
 /** An invalidation that names no cache means the IOTLB. */
 export const cache: Fixer = function* (diagnostic, context) {
+  yield* empty(diagnostic, context);
   const view = context.viewAt(diagnostic);
   const by = view && requestOf(view, context.rules)?.by;
   if (!view || !by || !SUPPORTED_INVALIDATIONS.IOTLB.includes(by)) return;

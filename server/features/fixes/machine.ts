@@ -1,4 +1,4 @@
-import { evaluate, findFormat, hexGrouped, Names, WIDEST_LIMITS } from '../../../engine/index.ts';
+import { evaluate, findFormat, hexGrouped, Names, rootPages, WIDEST_LIMITS } from '../../../engine/index.ts';
 import { capsOf } from '../../language/nesting-uses.ts';
 import { replace, setField } from './edits.ts';
 import type { Fixer } from './fix.ts';
@@ -20,9 +20,9 @@ export const root: Fixer = function* ({ file, start, end }, context) {
   for (const { node, file: where } of context.rules.file.tables.values()) {
     if (where !== file || node.root.start !== start || node.root.end !== end) continue;
     const value = evaluate(node.root, new Names(context.rules.file).scope());
-    const data = findFormat(node.format.text)?.make(WIDEST_LIMITS).data;
-    if (typeof value !== 'bigint' || !data) return;
-    const aligned = hexGrouped(value - (value % (1n << BigInt(data.granuleLg2))));
+    const format = findFormat(node.format.text)?.make(WIDEST_LIMITS);
+    if (typeof value !== 'bigint' || !format) return;
+    const aligned = hexGrouped(value - (value % rootPages(format)));
     yield { title: `Begin the table at ${aligned}`, edits: [replace(file, node.root, aligned)], isPreferred: true };
   }
 };

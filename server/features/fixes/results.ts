@@ -34,11 +34,16 @@ export function failedSteps({ sources }: Resolved, results: readonly ScenarioRep
   return found;
 }
 
-/** Declares the smallest invalidation that covers a stale access, and submits it in front of the access. */
+/** Puts the smallest invalidation that covers a stale access in front of it, with what it needs declared. */
 export function* missingInvalidation(resolved: Resolved, { scenario, step, runs }: StepRuns): Iterable<Fix> {
   if (step.kind !== 'dma') return;
   const declared = runs.find(({ detail }) => detail.staleCause?.remedyDeclaration)?.detail.staleCause;
-  const flush = declared ? declaredFlush(declared, resolved) : nestingOpFlush(resolved, step, runs);
+  const sent = declared ? undefined : runs.find(({ detail }) => isCommands(detail.staleCause))?.detail.staleCause;
+  const flush = sent
+    ? { declaration: '', step: sent.remedyStep!, title: sent.remedyText! }
+    : declared
+      ? declaredFlush(declared, resolved)
+      : nestingOpFlush(resolved, step, runs);
   if (!flush) return;
   const { file, sources } = resolved;
   const { text } = sources[0]!;
@@ -47,11 +52,16 @@ export function* missingInvalidation(resolved: Resolved, { scenario, step, runs 
   const isAlone = lineStartAt(text, step.start) + indent.length === step.start;
   const call = flush.step.replaceAll('\n', `\n${indent}`);
   const edits: Edit[] = [
-    replace(file, { start: head, end: head }, `${flush.declaration}\n\n`),
+    ...(flush.declaration ? [replace(file, { start: head, end: head }, `${flush.declaration}\n\n`)] : []),
     replace(file, { start: step.start, end: step.start }, `${call}${isAlone ? `\n${indent}` : '; '}`),
   ];
-  yield { title: `Flush the page before this access (${flush.title})`, edits, isPreferred: true };
+  const what = sent ? 'Invalidate' : 'Flush the page';
+  yield { title: `${what} before this access (${flush.title})`, edits, isPreferred: true };
 }
+
+/** A scenario that sends its own commands has nothing to declare. */
+const isCommands = (cause: StaleCause | undefined): boolean =>
+  cause?.candidates !== undefined && cause.remedyStep !== undefined;
 
 interface Flush {
   readonly declaration: string;
@@ -176,7 +186,13 @@ function outcomeOf({ outcome, detail }: StepReport, asked: ReadonlySet<Outcome['
     if (asked.has(kind) && detail[kind] !== undefined)
       parts.push(`${kind} ${hexGrouped(BigInt.asUintN(64, detail[kind]))}`);
   if (asked.has('hit') || asked.has('miss'))
-    parts.push(...(detail.hit ? [`hit ${detail.hit}`] : detail.hit === false ? ['miss'] : []));
+    parts.push(
+      ...(detail.hit
+        ? [`hit ${detail.hit}`]
+        : detail.hit === false
+          ? [asked.has('miss') || !detail.psc ? 'miss' : 'hit psc']
+          : []),
+    );
   return parts.join(', ');
 }
 
@@ -190,7 +206,8 @@ function* mainPart(outcome: StepReport['outcome'], detail: StepReport['detail'])
       yield detail.fault ? `fault ${detail.fault}` : 'fault';
       return;
     case 'ok':
-      if (!detail.hidden) yield 'ok';
+      if (detail.commandError !== undefined) yield `error ${detail.commandError}`;
+      else if (!detail.hidden) yield 'ok';
       else yield detail.hidden === 'skipped' ? 'hidden' : `hidden ${detail.hidden}`;
       break;
     default:

@@ -6,7 +6,8 @@ import type { Generation } from '../../../engine/index.ts';
  */
 export function machineItems({ ioctls, structs }: Generation): readonly string[] {
   return [
-    ...(ioctls.has('VFIO_SET_IOMMU') ? ['container'] : []),
+    // An iommufd knows the ioctls of a container too, but is none.
+    ...(ioctls.has('VFIO_SET_IOMMU') && !ioctls.has('IOMMU_IOAS_ALLOC') ? ['container'] : []),
     'iommu',
     'device',
     'ram',

@@ -20,8 +20,17 @@ const KEYS: readonly string[] = [
   ...SYSFS.filter((property) => property.smmuv3).map((property) => property.name),
 ];
 
-/** `iommu smmuv3 { .. }`: whole registers, fields by name over the usual ones, or the sysfs description of 2018. */
-export function smmuv3Of(item: MachineItem, base: IdValues, number: ToNumber, report: Report): IdValues {
+/**
+ * `iommu smmuv3 { .. }`: whole registers, fields by name over the usual ones, or the sysfs description of 2018.
+ * @param keys further ones that a slip may have meant
+ */
+export function smmuv3Of(
+  item: MachineItem,
+  base: IdValues,
+  number: ToNumber,
+  report: Report,
+  keys: readonly string[] = [],
+): IdValues {
   let values = base['IDR0'] === undefined ? DEFAULT_IDS : base;
   const named = new Map<string, Setting | undefined>();
   let raw = false;
@@ -61,7 +70,7 @@ export function smmuv3Of(item: MachineItem, base: IdValues, number: ToNumber, re
   for (const setting of item.settings) {
     const name = setting.key.text;
     if (sysfs.taken.has(setting) || (ID_REGISTERS as readonly string[]).includes(name)) continue;
-    if (!idField(name)) unknownKey(setting, 'the SMMUv3', KEYS, report);
+    if (!idField(name)) unknownKey(setting, 'the SMMUv3', [...KEYS, ...keys], report);
     else {
       const value = number(setting.value);
       if (value !== undefined) put(name, Number(value), setting);

@@ -1,4 +1,4 @@
-import { decode } from '../../../engine/models/vtd/bit-layout.ts';
+import { decode } from '../../../engine/models/bit-layout.ts';
 import {
   CAP_REG,
   capField,
@@ -19,8 +19,17 @@ export interface Registers {
   readonly haw: number;
 }
 
-/** `iommu vtd { .. }`: whole registers, fields by name over the usual ones, or the sysfs description of 2018. */
-export function vtdOf(item: MachineItem, base: Registers, number: ToNumber, report: Report): Registers {
+/**
+ * `iommu vtd { .. }`: whole registers, fields by name over the usual ones, or the sysfs description of 2018.
+ * @param keys further ones that a slip may have meant
+ */
+export function vtdOf(
+  item: MachineItem,
+  base: Registers,
+  number: ToNumber,
+  report: Report,
+  keys: readonly string[] = [],
+): Registers {
   let { cap, ecap, haw } = base;
   const sysfs = readSysfs(item, 'vtd', number, report);
   const fields = new Map<string, number>();
@@ -46,7 +55,14 @@ export function vtdOf(item: MachineItem, base: Registers, number: ToNumber, repo
         unknownKey(
           setting,
           'the VT-d unit',
-          ['cap', 'ecap', 'haw', ...Object.keys(decode(CAP_REG, [0n])), ...Object.keys(decode(ECAP_REG, [0n]))],
+          [
+            'cap',
+            'ecap',
+            'haw',
+            ...keys,
+            ...Object.keys(decode(CAP_REG, [0n])),
+            ...Object.keys(decode(ECAP_REG, [0n])),
+          ],
           report,
         );
       else if (1n << BigInt(field.width) <= value)

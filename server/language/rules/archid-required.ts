@@ -1,6 +1,6 @@
 import { VFIO_ARM_CHECKS } from '../../../engine/index.ts';
-import { familyOf } from './field-checks.ts';
-import { atReading, found, reading } from './reading.ts';
+import { ARM_REQUEST, armRequest } from './arm-invalidation.ts';
+import { atReading, found } from './reading.ts';
 import { type Finding, rule } from './rule.ts';
 import { predictRead } from './submits.ts';
 
@@ -9,7 +9,7 @@ const { pasidNotArchid, addrNotArchid } = VFIO_ARM_CHECKS.flush;
 export default rule({
   id: 'archid-required',
   severity: 'warning',
-  structs: ['vfio_iommu_type1_cache_invalidate'],
+  structs: [ARM_REQUEST],
   errno: 'EINVAL',
   checks: [pasidNotArchid, addrNotArchid],
   summary: 'an SMMU is asked to flush by PASID, but it knows ASIDs',
@@ -52,21 +52,15 @@ scenario "by ASID" { submit flush }`,
     ],
   },
   *payload(view, context): Iterable<Finding> {
-    if (familyOf(context) !== 'arm') return;
-    const [cache, granularity] = [reading(view, 'info.cache')?.value, reading(view, 'info.granularity')?.value];
-    if (cache === undefined || (cache & context.constant('IOMMU_CACHE_INV_TYPE_IOTLB')) === 0n) return;
-    const isPasid = granularity === context.constant('IOMMU_INV_GRANU_PASID');
-    if (!isPasid && granularity !== context.constant('IOMMU_INV_GRANU_ADDR')) return;
-    const kind = isPasid ? 'PASID' : 'ADDR';
-    const [pasid, archid] = ['PASID', 'ARCHID'].map((name) => context.constant(`IOMMU_INV_${kind}_FLAGS_${name}`));
-    const path = `info.${kind.toLowerCase()}_info.flags`;
-    const flags = reading(view, path) ?? reading(view, path.replace('info.', 'info.granu.'));
-    if (flags?.value === undefined || (flags.value & (pasid! | archid!)) === archid) return;
+    const request = armRequest(view, context);
+    if (!request?.iotlb || !request.tags) return;
+    const { by, flags, tags } = request;
+    if (tags.archid && !tags.pasid) return;
     // Without either flag an address stands for those of all ASIDs, if the driver flushes as much as that.
-    const isAll = !isPasid && (flags.value & (pasid! | archid!)) === 0n;
+    const isAll = by === 'ADDR' && !tags.archid && !tags.pasid;
     if (isAll && context.file.quirks.get('domain_flush_reaches_all_guests')) return;
-    const message = `${found(flags, `0x${flags.value.toString(16)}`)}: an SMMU flushes by ASID; write IOMMU_INV_${kind}_FLAGS_ARCHID, and archid`;
-    const predicts = isPasid ? pasidNotArchid : addrNotArchid;
-    yield* predictRead(view, context, atReading(view, flags, message, { predicts }));
+    const message = `${found(flags!, `0x${flags!.value!.toString(16)}`)}: an SMMU flushes by ASID; write IOMMU_INV_${by}_FLAGS_ARCHID, and archid`;
+    const predicts = by === 'PASID' ? pasidNotArchid : addrNotArchid;
+    yield* predictRead(view, context, atReading(view, flags!, message, { predicts }));
   },
 });

@@ -20,14 +20,16 @@ interface Need {
 }
 
 const V1 = VFIO_2020_03_CHECKS;
-const { vfioDevice } = IOMMUFD_CHECKS;
+const { vfioCompat, vfioDevice } = IOMMUFD_CHECKS;
 
 /** How far argsz must reach and the check that says so, in the order in which the kernel asks. */
 function needs(view: PayloadView, context: RuleContext): readonly Need[] {
   const { quirks } = context.file;
   const { name } = view.struct;
-  if (name === 'vfio_iommu_type1_info')
-    return familyOf(context) === undefined ? [] : [{ bytes: 16, check: CHECKS.infoArgsz }];
+  if (name === 'vfio_iommu_type1_info') {
+    const check = familyOf(context)?.match(/^iommufd$|^posted$/) ? vfioCompat.infoArgsz : CHECKS.infoArgsz;
+    return familyOf(context) === undefined ? [] : [{ bytes: 16, check }];
+  }
   switch (familyOf(context)) {
     case 'process':
       return /^vfio_iommu_type1_bind( |$)/.test(name)
@@ -67,6 +69,8 @@ function needs(view: PayloadView, context: RuleContext): readonly Need[] {
         vfio_device_bind_iommufd: vfioDevice.bindArgsz,
         vfio_device_attach_iommufd_pt: vfioDevice.attachArgsz,
         vfio_device_detach_iommufd_pt: vfioDevice.detachArgsz,
+        vfio_iommu_type1_dma_map: vfioCompat.mapArgsz,
+        vfio_iommu_type1_dma_unmap: vfioCompat.unmapArgsz,
       };
       const ioctl = [...context.file.generation.ioctls.values()].find(({ struct }) => struct === name);
       return checks[name] && ioctl?.minimum ? [{ bytes: ioctl.minimum, check: checks[name] }] : [];
@@ -106,7 +110,14 @@ export default rule({
   id: 'argsz-too-small',
   severity: 'warning',
   errno: 'EINVAL',
-  checks: [vfioDevice.bindArgsz, vfioDevice.attachArgsz, vfioDevice.detachArgsz],
+  checks: [
+    vfioDevice.bindArgsz,
+    vfioDevice.attachArgsz,
+    vfioDevice.detachArgsz,
+    vfioCompat.infoArgsz,
+    vfioCompat.mapArgsz,
+    vfioCompat.unmapArgsz,
+  ],
   summary: 'argsz ends before the part that the call needs',
   why: 'The kernel compares argsz with the bytes it must read before it looks at anything else. An unset argsz is 0. Write argsz = sizeof and let the size follow the payload.',
   examples: {
@@ -127,6 +138,15 @@ scenario "not even the head" { submit r }`,
 struct vfio_iommu_type1_set_msi_binding msi { argsz = 24, flags = VFIO_IOMMU_BIND_MSI }
                                                    // ^^ argsz is 24, but vfio_iommu_type1_set_msi_binding needs at least 32
 scenario "without its size" { submit msi }`,
+      `uapi iommufd-6.8
+struct vfio_iommu_type1_dma_unmap unmap { argsz = 16 }
+                                               // ^^ argsz is 16, but vfio_iommu_type1_dma_unmap needs at least 24
+struct vfio_iommu_type1_info info { argsz = 8 }
+                                         // ^ argsz is 8, but vfio_iommu_type1_info needs at least 16
+scenario "an iommufd as a container" {
+  submit unmap
+  submit info
+}`,
     ],
     good: [
       `uapi vfio-2020-07

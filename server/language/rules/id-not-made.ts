@@ -1,7 +1,7 @@
-import { IOMMUFD_CHECKS } from '../../../engine/index.ts';
+import { evaluate, IOMMUFD_CHECKS, Names } from '../../../engine/index.ts';
 import { submitted } from '../nesting-uses.ts';
 import { stepsOf } from '../scenario-names.ts';
-import type { Expr, ScenarioDecl, Span, Step, SubmitStep } from '../syntax.ts';
+import type { Expr, ForStep, ScenarioDecl, Span, Step, SubmitStep } from '../syntax.ts';
 import { MADE } from './objects.ts';
 import { expectsRefusal, type Finding, type RuleContext, rule } from './rule.ts';
 
@@ -28,6 +28,21 @@ scenario "too early and too late" {
   submit unmap
       // ^^^^^ unmap uses space.out_ioas_id, but that object was destroyed
 }`,
+      `uapi iommufd-6.8
+struct iommu_ioas_alloc space { size = sizeof }
+struct iommu_ioas_alloc other { size = sizeof }
+struct iommu_ioas_unmap unmap { size = sizeof, ioas_id = space.out_ioas_id, length = 4K }
+struct iommu_destroy gone { size = sizeof, id = other.out_ioas_id }
+scenario "in a loop" {
+  submit other
+  for i in 0..2 {
+    submit unmap
+        // ^^^^^ unmap uses space.out_ioas_id, but this scenario has not submitted space by here
+    submit space
+    submit gone
+        // ^^^^ gone uses other.out_ioas_id, but that object was destroyed
+  }
+}`,
     ],
     good: [
       `uapi iommufd-6.8
@@ -37,6 +52,15 @@ scenario "made, then used" {
   submit space
   submit gone
   submit gone expect ENOENT
+}`,
+      `uapi iommufd-6.8
+struct iommu_ioas_alloc space { size = sizeof }
+struct iommu_destroy gone { size = sizeof, id = space.out_ioas_id }
+scenario "made and destroyed in each turn" {
+  for i in 0..3 {
+    submit space
+    submit gone
+  }
 }`,
     ],
   },
@@ -58,14 +82,35 @@ class Flow {
   }
 
   *findings(): Iterable<Finding> {
-    for (const step of this.#scenario.steps) {
-      // What a loop does is not followed; it may make anything that it submits.
-      if (step.kind === 'for') for (const inner of stepsOf(step.steps)) this.#make(inner);
+    const told = new Set<string>();
+    for (const finding of this.#follow(this.#scenario.steps)) {
+      // A loop meets the same twice.
+      const key = `${finding.at.start} ${finding.message}`;
+      if (!told.has(key)) yield finding;
+      told.add(key);
+    }
+  }
+
+  *#follow(steps: readonly Step[]): Iterable<Finding> {
+    for (const step of steps) {
+      if (step.kind === 'for') yield* this.#repeat(step);
       if (step.kind !== 'submit') continue;
       yield* this.#judge(step);
       this.#make(step);
       this.#destroy(step);
     }
+  }
+
+  /** Twice shows all: the second time begins with what the first one has made and destroyed. */
+  *#repeat(loop: ForStep): Iterable<Finding> {
+    const times = timesOf(loop, this.#context);
+    if (times === 0) return;
+    const before = new Map(this.#made);
+    yield* this.#follow(loop.steps);
+    if (times !== undefined && 1 < times) yield* this.#follow(loop.steps);
+    if (times !== undefined) return;
+    // Perhaps it never runs, and then what was there is there still.
+    for (const [name, destroyed] of this.#made) if (destroyed && !before.get(name)) this.#made.set(name, undefined);
   }
 
   *#judge(step: SubmitStep): Iterable<Finding> {
@@ -116,6 +161,18 @@ class Flow {
     const used = id && this.#idIn(id);
     if (used && !expectsRefusal(step) && this.#made.has(used.name)) this.#made.set(used.name, step);
   }
+}
+
+/** How often a loop runs; undefined when only a run knows. */
+function timesOf({ values }: ForStep, { file }: RuleContext): number | undefined {
+  const scope = new Names(file).scope();
+  if ('list' in values) {
+    const list = evaluate(values.list, scope);
+    return Array.isArray(list) ? list.length : undefined;
+  }
+  const [from, to] = [evaluate(values.from, scope), evaluate(values.to, scope)];
+  if (typeof from !== 'bigint' || typeof to !== 'bigint') return undefined;
+  return from < to ? Number(to - from) : 0;
 }
 
 /** Only a submit that expects nothing but one errno is sure to have made nothing. */

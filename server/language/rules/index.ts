@@ -8,6 +8,7 @@ import bytesWrong from './bytes-wrong.ts';
 import cacheEmpty from './cache-empty.ts';
 import cacheGranularityRefused from './cache-granularity-refused.ts';
 import cacheGranularitySkipped from './cache-granularity-skipped.ts';
+import cacheUnsupported from './cache-unsupported.ts';
 import configUnknown from './config-unknown.ts';
 import dataLengthMismatch from './data-length-mismatch.ts';
 import dataStructMismatch from './data-struct-mismatch.ts';
@@ -18,11 +19,13 @@ import duplicateField from './duplicate-field.ts';
 import eafeUnsupported from './eafe-unsupported.ts';
 import entryArrayMismatch from './entry-array-mismatch.ts';
 import fieldOut from './field-out.ts';
+import flushReachesAllGuests from './flush-reaches-all-guests.ts';
 import formatUnsupported from './format-unsupported.ts';
 import gpgdMisaligned from './gpgd-misaligned.ts';
 import gpgdOutOfRange from './gpgd-out-of-range.ts';
 import granularityUnknown from './granularity-unknown.ts';
 import idNotMade from './id-not-made.ts';
+import invalidationOrder from './invalidation-order.ts';
 import invalidationWithoutPasid from './invalidation-without-pasid.ts';
 import ioctlTakesAnother from './ioctl-takes-another.ts';
 import memoryTypeRefused from './memory-type-refused.ts';
@@ -64,6 +67,7 @@ import vtdS1Unattachable from './vtd-s1-unattachable.ts';
 /** All rules, those about the outside of a payload first, then in the order in which the kernel decides. */
 export const RULES: readonly Rule[] = [
   duplicateField,
+  invalidationOrder,
   fieldOut,
   ioctlTakesAnother,
   sizeTooSmall,
@@ -115,6 +119,8 @@ export const RULES: readonly Rule[] = [
   cacheGranularitySkipped,
   cacheEmpty,
   archidRequired,
+  cacheUnsupported,
+  flushReachesAllGuests,
   addressMisaligned,
   rangeNotPowerOfTwo,
   invalidationWithoutPasid,

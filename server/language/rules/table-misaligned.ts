@@ -1,4 +1,4 @@
-import { evaluate, findFormat, hexGrouped, Names, sizeText, WIDEST_LIMITS } from '../../../engine/index.ts';
+import { evaluate, findFormat, hexGrouped, Names, rootPages, sizeText, WIDEST_LIMITS } from '../../../engine/index.ts';
 import { type Finding, rule } from './rule.ts';
 
 export default rule({
@@ -19,25 +19,25 @@ pagetable gpt x86-64 at 0x1000_0000 { }`,
   },
   *file({ file }): Iterable<Finding> {
     const names = new Names(file);
-    const granules = new Map<string, bigint | undefined>();
+    const sizes = new Map<string, bigint | undefined>();
     for (const { node, file: where } of file.tables.values()) {
-      if (!granules.has(node.format.text)) granules.set(node.format.text, granuleOf(node.format.text));
-      const granule = granules.get(node.format.text);
+      if (!sizes.has(node.format.text)) sizes.set(node.format.text, rootOf(node.format.text));
+      const size = sizes.get(node.format.text);
       const root = evaluate(node.root, names.scope());
-      if (granule === undefined || typeof root !== 'bigint') continue;
-      const past = root % granule;
+      if (size === undefined || typeof root !== 'bigint') continue;
+      const past = root % size;
       if (past === 0n) continue;
       yield {
         at: node.root,
         file: where,
-        message: `${node.name.text} begins at ${hexGrouped(root)}, but a table must begin at a multiple of ${sizeText(granule)}; write ${hexGrouped(root - past)}`,
+        message: `${node.name.text} begins at ${hexGrouped(root)}, but a table must begin at a multiple of ${sizeText(size)}; write ${hexGrouped(root - past)}`,
       };
     }
   },
 });
 
-/** Bytes of a table of this format; undefined when there is no such format. */
-function granuleOf(name: string): bigint | undefined {
+/** Bytes of a root of this format; undefined when there is no such format. */
+function rootOf(name: string): bigint | undefined {
   const format = findFormat(name)?.make(WIDEST_LIMITS);
-  return format && 1n << BigInt(format.granuleLg2);
+  return format && rootPages(format);
 }

@@ -16,7 +16,7 @@ import { atValue, type FieldView, type Finding, type PayloadView, type RuleConte
 import { elementOf, predictRead } from './submits.ts';
 
 const V1 = VFIO_2020_03_CHECKS;
-const { dirty, hwInfo, hwpt, map, vfioDevice } = IOMMUFD_CHECKS;
+const { dirty, hwInfo, hwpt, map, vfioCompat, vfioDevice } = IOMMUFD_CHECKS;
 const VTD = INTEL_IOMMUFD_CHECKS;
 
 /** The form without argsz: the driver passes over caches it does not know, unless it is told to look. */
@@ -57,6 +57,8 @@ const CHECK: FieldChecks = {
   },
   posted: {
     'iommu_ioas_map.flags': map.flags,
+    'vfio_iommu_type1_dma_map.flags': vfioCompat.mapArgsz,
+    'vfio_iommu_type1_dma_unmap.flags': vfioCompat.unmapArgsz,
     'iommu_ioas_copy.flags': map.flags,
     'iommu_hwpt_vtd_s1.flags': unlessQuirk('vtd_s1_unchecked', VTD.nestedUnknown),
     'iommu_hwpt_vtd_s1_invalidate_desc.flags': VTD.postedFields,
@@ -76,6 +78,8 @@ const CHECK: FieldChecks = {
     'vfio_device_bind_iommufd.flags': vfioDevice.bindArgsz,
     'vfio_device_attach_iommufd_pt.flags': vfioDevice.attachArgsz,
     'vfio_device_detach_iommufd_pt.flags': vfioDevice.detachArgsz,
+    'vfio_iommu_type1_dma_map.flags': vfioCompat.mapArgsz,
+    'vfio_iommu_type1_dma_unmap.flags': vfioCompat.unmapArgsz,
   },
 };
 

@@ -1,7 +1,7 @@
 import { type Check, INTEL_IOMMUFD_CHECKS } from '../../../engine/index.ts';
 import { capsOf, machineLine, submitted } from '../nesting-uses.ts';
 import { stepsOf } from '../scenario-names.ts';
-import type { Step } from '../syntax.ts';
+import type { Expr, Step } from '../syntax.ts';
 import { driverOf } from './driver-data.ts';
 import { atReading, found, reading } from './reading.ts';
 import { expectsRefusal, type Finding, type PayloadView, type RuleContext, rule, type Use } from './rule.ts';
@@ -69,6 +69,19 @@ scenario "the refusal is what this scenario is about" {
   submit nested
   attach dev0 to nested.out_hwpt_id expect EINVAL
 }`,
+      `uapi iommufd-6.8
+struct iommu_hwpt_alloc parent { size = sizeof, flags = IOMMU_HWPT_ALLOC_NEST_PARENT, dev_id = dev0.id, pt_id = ioas.id }
+struct iommu_hwpt_vtd_s1 s1 { pgtbl_addr = 0x1000 }
+struct iommu_hwpt_alloc nested {
+  size = sizeof, dev_id = dev0.id, pt_id = parent.out_hwpt_id
+  data_type = IOMMU_HWPT_DATA_VTD_S1, data_len = sizeof(s1), data_uptr = &s1
+}
+struct vfio_device_attach_iommufd_pt attachment { argsz = sizeof, pt_id = nested.out_hwpt_id }
+scenario "by the ioctl of the device" {
+  submit parent
+  submit nested
+  submit attachment on dev0 expect EINVAL
+}`,
     ],
   },
   *payload(view, context): Iterable<Finding> {
@@ -104,10 +117,15 @@ function* beforeAttach(view: PayloadView, context: RuleContext, finding: Finding
 /** Steps of the scenario that attach a device to the page table of a submit. */
 const attachmentsOf = ({ scenario, step }: Use, context: RuleContext): readonly Step[] => {
   const names = [step.as?.text, submitted({ step }, context)?.payload.name?.text];
-  return [...stepsOf(scenario.steps)].filter(
-    (each) =>
-      (each.kind === 'attach' || each.kind === 'replace') &&
-      each.to?.kind === 'member' &&
-      names.includes(each.to.object.text),
-  );
+  return [...stepsOf(scenario.steps)].filter((each) => isOneOf(targetOf(each, context), names));
 };
+
+/** What a step attaches a device to, be it by a call inside the kernel or by an ioctl of the device. */
+function targetOf(step: Step, context: RuleContext): Expr | undefined {
+  if (step.kind === 'attach' || step.kind === 'replace') return step.to;
+  const view = step.kind === 'submit' ? submitted({ step }, context) : undefined;
+  return view?.struct.name === 'vfio_device_attach_iommufd_pt' ? view.fields.get('pt_id')?.expr : undefined;
+}
+
+const isOneOf = (expr: Expr | undefined, names: readonly (string | undefined)[]): boolean =>
+  expr?.kind === 'member' && names.includes(expr.object.text);

@@ -16,6 +16,7 @@ export const hwptArmSmmuv3 = struct(
       2,
       {
         doc: 'The first two words of the entry, of which V, Cfg, S1Fmt, S1ContextPtr, S1CDMax, S1DSS, S1CIR, S1COR, S1CSH, S1STALLD and EATS may be set.',
+        holds: { model: 'smmuv3', what: 'stream table entry' },
       },
       LE64,
     ),
@@ -43,13 +44,36 @@ export const viommuArmSmmuv3Invalidate = struct(
     doc: "One command from the guest's queue, which the driver checks, translates and issues.",
     source: iommufdH('6.14'),
   },
-  [array('cmd', 8, 2, { doc: 'The two words of the command, in which the kernel replaces VMID and StreamID.' }, LE64)],
+  [
+    array(
+      'cmd',
+      8,
+      2,
+      {
+        doc: 'The two words of the command, in which the kernel replaces VMID and StreamID.',
+        holds: { model: 'smmuv3', what: 'command' },
+      },
+      LE64,
+    ),
+  ],
 );
 
 export const veventArmSmmuv3 = struct(
   'iommu_vevent_arm_smmuv3',
   { doc: 'One event record of SMMUv3, as read from a vEVENTQ behind its header.', source: iommufdH('6.17') },
-  [array('evt', 8, 4, { doc: 'The four words of the record, with the virtual StreamID.', out: true }, LE64)],
+  [
+    array(
+      'evt',
+      8,
+      4,
+      {
+        doc: 'The four words of the record, with the virtual StreamID.',
+        out: true,
+        holds: { model: 'smmuv3', what: 'event' },
+      },
+      LE64,
+    ),
+  ],
 );
 
 export const hwInfoTegra241Cmdqv = struct(

@@ -1,6 +1,5 @@
-import type { PhysMem } from '../../memory/phys-mem.ts';
-import { STEP_WORDS, type Walker } from '../../pagetable/walk.ts';
-import type { ConfigReader } from './config.ts';
+import type { PhysMem } from '../memory/phys-mem.ts';
+import { STEP_WORDS, type Walker } from '../pagetable/walk.ts';
 
 /**
  * Words of a record: what was read, address halves (high, low), value halves (for configuration entries the first 64
@@ -22,10 +21,11 @@ export class Recorder {
     this.count = 0;
   }
 
-  config(reader: ConfigReader, mem: PhysMem): void {
-    for (let i = 0; i < reader.reads; i++) {
-      const at = mem.wordAt(reader.path[i * 3 + 1]!, reader.path[i * 3 + 2]!);
-      this.#add(reader.path[i * 3]!, reader.path[i * 3 + 1]!, reader.path[i * 3 + 2]!, mem.words, at);
+  /** Configuration entries. @param path three words each: kind, address halves (high, low) */
+  config(path: Int32Array, reads: number, mem: PhysMem): void {
+    for (let i = 0; i < reads; i++) {
+      const at = mem.wordAt(path[i * 3 + 1]!, path[i * 3 + 2]!);
+      this.#add(path[i * 3]!, path[i * 3 + 1]!, path[i * 3 + 2]!, mem.words, at);
     }
   }
 

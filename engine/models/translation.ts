@@ -1,15 +1,21 @@
-import { hi32, join, lo32 } from '../../base/addr.ts';
-import { RIGHTS, Tlb } from '../../cache/iotlb.ts';
-import { type FaultReason, faultByCode } from './faults.ts';
-import type { Access } from './tables.ts';
+import { hi32, join, lo32 } from '../base/addr.ts';
+import { RIGHTS, Tlb } from '../cache/iotlb.ts';
 
-/** How a request names its address: as the device issued it, or to ask for a translation (PCIe AT field). */
-export const Kind = { Untranslated: 0, Translation: 1 } as const;
+/** What an access wants to do. */
+export const Access = { Read: 0, Write: 1, Exec: 2 } as const;
+export type Access = (typeof Access)[keyof typeof Access];
+
+/**
+ * How a request names its address (PCIe AT field): as the device knows it, the same to ask for a translation, or as an
+ * earlier translation request was answered.
+ */
+export const Kind = { Untranslated: 0, Translation: 1, Translated: 2 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
 export interface RequestFields {
+  /** Source id, or StreamID. */
   readonly sid: number;
-  /** -1 or absent: a request without PASID. */
+  /** PASID or SubstreamID; -1 or absent: a request without one. */
   readonly pasid?: number;
   readonly address: bigint;
   readonly access: Access;
@@ -42,12 +48,15 @@ export class Request {
   }
 }
 
-/** Which cache answered without a paging entry being read. `Psc` is for paging-structure caches. */
+/** Which cache answered without a paging entry being read; `Psc`: a paging-structure cache shortened the walk. */
 export const Hit = { None: 0, Iotlb: 1, Psc: 2, DeviceTlb: 3 } as const;
 export type Hit = (typeof Hit)[keyof typeof Hit];
 
-/** The cache an answer rests on; for a stale answer, the one that kept what is no longer so. */
-export const Source = { Walk: 0, Context: 1, Pasid: 2, Iotlb: 3, DeviceTlb: 4 } as const;
+/**
+ * The cache an answer rests on; for a stale answer, the one that kept what is no longer so. `Context` is what is known of
+ * a device (context entry, STE), `Pasid` of one of its address spaces (PASID entry, CD).
+ */
+export const Source = { Walk: 0, Context: 1, Pasid: 2, Iotlb: 3, DeviceTlb: 4, Psc: 5 } as const;
 export type Source = (typeof Source)[keyof typeof Source];
 
 export const Stale = {
@@ -60,17 +69,39 @@ export const Stale = {
 } as const;
 export type Stale = (typeof Stale)[keyof typeof Stale];
 
+/** The stages that took part, numbered as VT-d's PGTT. */
+export const Stages = { None: 0, First: 1, Second: 2, Nested: 3, PassThrough: 4 } as const;
+export type Stages = (typeof Stages)[keyof typeof Stages];
+
+/** A fault in words. */
+export interface FaultReason {
+  readonly code: number;
+  /** As the specification abbreviates it: `SFS.2`, `F_TRANSLATION`. */
+  readonly name: string;
+  /** One sentence. */
+  readonly text: string;
+}
+
 /** How a translation request was answered. */
 export const Answer = { None: 0, Success: 1, Null: 2, Error: 3 } as const;
 export type Answer = (typeof Answer)[keyof typeof Answer];
+
+export type FaultsByCode = (code: number) => FaultReason | undefined;
 
 /** The outcome of a request, reused by its owner: copy what must outlive the next request. */
 export class Translation {
   ok = false;
   /** A request without PASID to 0xfeexxxxx: an interrupt message, never translated. */
   interrupt = false;
-  /** Fault reason code, 0 without a fault. */
+  /** Fault reason or event code, 0 without a fault. */
   fault = 0;
+  /** The unit ended the access and reports it to nobody. */
+  silent = false;
+  /** The access ended without effect, as if it had succeeded: a read gives 0 and a write is lost (RAZ/WI). */
+  ignored = false;
+  /** The access waits in the unit for software to end it, under this tag. */
+  stalled = false;
+  stag = 0;
   /** The fault went into the fault log: not suppressed by FPD, and not a null answer to a translation request. */
   logged = false;
   answer: Answer = Answer.None;
@@ -89,14 +120,22 @@ export class Translation {
   /** Root, context, PASID directory and PASID entries read. */
   config = 0;
   hit: Hit = Hit.None;
-  pgtt = 0;
-  did = 0;
-  /** PASID the request was translated under; RID_PASID for one without. */
+  stages: Stages = Stages.None;
+  /** Domain id, or VMID. */
+  domain = 0;
+  /** PASID the request was translated under; RID_PASID for one without. An SMMU's ASID. */
   pasid = 0;
   /** Time at which the entry of `source` was filled; 0 for `Source.Walk`. */
   filledAt = 0;
+  /** Time after which an edit can have made it out of date, where that is not `filledAt`; else 0. */
+  since = 0;
   source: Source = Source.Walk;
   stale: Stale = Stale.Fresh;
+  readonly #faults: FaultsByCode;
+
+  constructor(faults: FaultsByCode) {
+    this.#faults = faults;
+  }
 
   get hpa(): bigint {
     return join(this.hpaHi, this.hpaLo);
@@ -111,13 +150,17 @@ export class Translation {
   }
 
   get reason(): FaultReason | undefined {
-    return faultByCode(this.fault);
+    return this.#faults(this.fault);
   }
 
   clear(): void {
     this.ok = false;
     this.interrupt = false;
     this.fault = 0;
+    this.silent = false;
+    this.ignored = false;
+    this.stalled = false;
+    this.stag = 0;
     this.logged = false;
     this.answer = 0;
     this.requested = false;
@@ -130,10 +173,11 @@ export class Translation {
     this.refs = 0;
     this.config = 0;
     this.hit = 0;
-    this.pgtt = 0;
-    this.did = 0;
+    this.stages = 0;
+    this.domain = 0;
     this.pasid = 0;
     this.filledAt = 0;
+    this.since = 0;
     this.source = 0;
     this.stale = 0;
   }
@@ -166,6 +210,7 @@ export function readLine(lines: Int32Array, line: number, request: Request, r: T
   r.lg2 = lg2;
   r.grants = lines[line + Tlb.Flags]!;
   r.filledAt = lines[line + Tlb.FilledAt]!;
+  r.since = lines[line + Tlb.Since]!;
 }
 
 export function writeLine(lines: Int32Array, line: number, r: Translation): void {

@@ -1,0 +1,61 @@
+import type { Variant } from './vtd-case.ts';
+
+/** Machines that take turns; `needs` are properties of `intel-iommu` that older releases lack. */
+export const VARIANTS: readonly (Variant & { readonly needs: readonly string[]; readonly share: number })[] = [
+  {
+    name: 'first stage',
+    options: ['x-scalable-mode=on', 'x-flts=on'],
+    mode: 'scalable',
+    stage: 'first',
+    width: 48,
+    needs: ['x-scalable-mode', 'x-flts'],
+    share: 5,
+  },
+  {
+    name: 'first stage without 1G and pass-through',
+    options: ['x-scalable-mode=on', 'x-flts=on', 'fs1gp=off', 'pt=off'],
+    mode: 'scalable',
+    stage: 'first',
+    width: 48,
+    needs: ['x-scalable-mode', 'x-flts', 'fs1gp'],
+    share: 1,
+  },
+  {
+    name: 'second stage',
+    options: ['x-scalable-mode=on'],
+    mode: 'scalable',
+    stage: 'second',
+    width: 48,
+    needs: ['x-scalable-mode', 'x-flts'],
+    share: 3,
+  },
+  {
+    name: 'second stage, 39 bits, snoop control',
+    options: ['x-scalable-mode=on', 'aw-bits=39', 'snoop-control=on'],
+    mode: 'scalable',
+    stage: 'second',
+    width: 39,
+    snoopControl: true,
+    needs: ['x-scalable-mode', 'x-flts', 'snoop-control'],
+    share: 1,
+  },
+  {
+    name: 'legacy',
+    options: ['aw-bits=48'],
+    mode: 'legacy',
+    stage: 'second',
+    width: 48,
+    needs: [],
+    share: 3,
+  },
+  {
+    name: 'legacy, 39 bits, device TLBs, snoop control',
+    options: ['aw-bits=39', 'device-iotlb=on', 'snoop-control=on'],
+    mode: 'legacy',
+    stage: 'second',
+    width: 39,
+    snoopControl: true,
+    needs: ['snoop-control'],
+    share: 1,
+  },
+];

@@ -1,0 +1,53 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { runText } from './run-text.ts';
+
+/** SMMUv3: what the specification has an access, a command or an event do, one file per subject. */
+const FOLDER = fileURLToPath(new URL('./scenarios/smmuv3', import.meta.url));
+const files = readdirSync(FOLDER).filter((name) => name.endsWith('.vsva'));
+
+test('there are files', () => {
+  expect(files.length).toBeGreaterThan(12);
+});
+
+describe.each(files)('%s', (name) => {
+  test('holds', () => {
+    const { diagnostics, scenarios } = runText(readFileSync(join(FOLDER, name), 'utf8'));
+    expect(diagnostics.filter((d) => d.severity === 'error').map((d) => d.message)).toEqual([]);
+    const failed = scenarios.flatMap(({ name, steps }) =>
+      steps.filter((s) => s.status !== 'passed').map((s) => `${name}: ${s.message}`),
+    );
+    expect(failed).toEqual([]);
+    expect(scenarios.filter((s) => s.status !== 'passed').map((s) => `${s.name}: ${s.message}`)).toEqual([]);
+  });
+});
+
+const STREAMS = '0x8000_0000';
+const bare = (steps: string): string => `uapi bare
+machine { iommu smmuv3 { STRTAB_BASE = ${STREAMS}, STRTAB_BASE_CFG = 8 } }
+scenario "s" {
+  write hpa ${STREAMS} + dev0.sid * 64 = 9
+  dma read dev0 at 0x1000 expect hpa 0x1000
+  write hpa ${STREAMS} + dev0.sid * 64 = 0
+  ${steps}
+}
+`;
+
+describe('CMD_CFGI_ALL', () => {
+  test('is CMD_CFGI_STE_RANGE with Range 31, and forgets every stream', () => {
+    const { diagnostics, scenarios } = runText(
+      bare(`dma read dev0 at 0x1000 expect stale
+  invalidate iommu0 CMD_CFGI_ALL
+  dma read dev0 at 0x1000 expect fault C_BAD_STE, fresh`),
+    );
+    expect(diagnostics).toEqual([]);
+    expect(scenarios[0]!.steps.filter((s) => s.status !== 'passed').map((s) => s.message)).toEqual([]);
+  });
+
+  test('has no field of its own: its Range is given', () => {
+    const [error] = runText(bare('invalidate iommu0 CMD_CFGI_ALL { Range = 3 }')).diagnostics;
+    expect(error?.message).toContain('CMD_CFGI_ALL has no field Range');
+  });
+});
