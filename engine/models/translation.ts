@@ -95,6 +95,8 @@ export class Translation {
   interrupt = false;
   /** Fault reason or event code, 0 without a fault. */
   fault = 0;
+  /** Which condition raised the fault, where its code stands for many; no full stop. */
+  why = '';
   /** The unit ended the access and reports it to nobody. */
   silent = false;
   /** The access ended without effect, as if it had succeeded: a read gives 0 and a write is lost (RAZ/WI). */
@@ -158,6 +160,7 @@ export class Translation {
     this.interrupt = false;
     this.fault = 0;
     this.silent = false;
+    this.why = '';
     this.ignored = false;
     this.stalled = false;
     this.stag = 0;

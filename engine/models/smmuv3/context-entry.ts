@@ -64,6 +64,8 @@ export class ContextEntry implements StageOneRules {
   readonly words: Int32Array;
   /** `C_BAD_CD`, or 0. */
   readonly fault: number;
+  /** Which condition makes it ILLEGAL; no full stop, empty for a good descriptor. */
+  readonly why: string;
   readonly asid: number;
   /** The lower half and the upper half; null without tables (EPD). */
   readonly lower: Half | null;
@@ -110,14 +112,18 @@ export class ContextEntry implements StageOneRules {
     const ips = Math.min(OUTPUT_BITS[f.IPS]!, features.outputBits);
     this.limitHi = highBitsFrom(ips);
     const ds = features.ds && f.DS === 1;
-    const lower = f.EPD0 === 1 ? null : half(TG0[f.TG0], f.T0SZ, words, TTB0_LO, ips, ds, features, f.HAD0, f.E0PD0);
+    const lower =
+      f.EPD0 === 1 ? null : half('0', TG0[f.TG0], f.T0SZ, words, TTB0_LO, ips, ds, features, f.HAD0, f.E0PD0);
     // Without a second privilege level there is no upper half.
     const upper =
-      f.EPD1 === 1 || ste.el2 ? null : half(TG1[f.TG1], f.T1SZ, words, TTB1_LO, ips, ds, features, f.HAD1, f.E0PD1);
-    this.lower = lower ?? null;
-    this.upper = upper ?? null;
-    const isLegal = lower !== undefined && upper !== undefined && isContextLegal(f, ste, features);
-    this.fault = isLegal ? Event.None : Event.C_BAD_CD;
+      f.EPD1 === 1 || ste.el2
+        ? null
+        : half('1', TG1[f.TG1], f.T1SZ, words, TTB1_LO, ips, ds, features, f.HAD1, f.E0PD1);
+    this.lower = typeof lower === 'string' ? null : lower;
+    this.upper = typeof upper === 'string' ? null : upper;
+    this.why =
+      illegal(f, ste, features) || (typeof lower === 'string' ? lower : typeof upper === 'string' ? upper : '');
+    this.fault = this.why === '' ? Event.None : Event.C_BAD_CD;
   }
 
   /** The tables for an input address, or null where it has none; whether it lies within their range is not asked. */
@@ -132,23 +138,27 @@ export class ContextEntry implements StageOneRules {
   }
 }
 
-/** Whether nothing but the halves of the descriptor is ILLEGAL (IHI 0070, 5.4). */
-function isContextLegal(f: Fields, ste: StreamEntry, features: Features): boolean {
+/** What but the halves of the descriptor is ILLEGAL (IHI 0070, 5.4), or nothing. */
+function illegal(f: Fields, ste: StreamEntry, features: Features): string {
+  if (f.V === 0) return 'V is 0';
   // Tables of VMSAv8-32 and big-endian ones are not modelled, and so taken as not supported.
-  if (f.V === 0 || f.AA64 === 0 || !features.aarch64) return false;
-  if (f.S === 1 && (ste.stallDisabled || features.stallModel === 1)) return false;
-  if (f.S === 0 && features.stallModel === 2) return false;
-  if (f.A === 0 && features.termModel) return false;
+  if (f.AA64 === 0 || !features.aarch64) return 'AA64 asks for tables this SMMU does not have';
+  if (f.S === 1 && ste.stallDisabled) return 'S is 1, but S1STALLD of the STE forbids stalls';
+  if (f.S === 1 && features.stallModel === 1) return 'S is 1, but STALL_MODEL is 1';
+  if (f.S === 0 && features.stallModel === 2) return 'S is 0, but STALL_MODEL is 2';
+  if (f.A === 0 && features.termModel) return 'A is 0, but TERM_MODEL is 1';
   const hasTables = f.EPD0 === 0 || f.EPD1 === 0;
-  if (hasTables && (f.ENDI === 1 || !features.littleEndian)) return false;
-  if (0xff < f.ASID && !features.asid16) return false;
-  if ((f.HA === 1 || f.HD === 1) && features.httu === 0) return false;
-  if (f.HD === 1 && features.httu === 1) return false;
-  return f.HAFT === 0 || f.HA === 1;
+  if (hasTables && (f.ENDI === 1 || !features.littleEndian))
+    return 'ENDI asks for an endianness this SMMU does not have';
+  if (0xff < f.ASID && !features.asid16) return `ASID ${f.ASID} has more than 8 bits`;
+  if ((f.HA === 1 || f.HD === 1) && features.httu === 0) return 'HA or HD is set, but HTTU is 0';
+  if (f.HD === 1 && features.httu === 1) return 'HD is set, but HTTU is 1';
+  return f.HAFT === 1 && f.HA === 0 ? 'HAFT is set without HA' : '';
 }
 
-/** The tables of an enabled half, or undefined where its fields are ILLEGAL. */
+/** The tables of an enabled half, or which of its fields is ILLEGAL. */
 function half(
+  which: '0' | '1',
   granule: Granule | undefined,
   tsz: number,
   words: Int32Array,
@@ -158,18 +168,18 @@ function half(
   features: Features,
   had: number,
   e0pd: number,
-): Half | undefined {
-  if (granule === undefined || !features.hasGranule(granule)) return undefined;
+): Half | string {
+  if (granule === undefined || !features.hasGranule(granule)) return `TG${which} is no granule of this SMMU`;
   const canBeWide = granule === 16 ? features.virtualBits === 52 : ds;
   const least = canBeWide ? 12 : 16;
   const most = !features.smallTables ? 39 : granule === 16 ? 47 : 48;
-  if (tsz < least || most < tsz) return undefined;
+  if (tsz < least || most < tsz) return `T${which}SZ ${tsz} is not within ${least} to ${most}`;
   const hi = words[ttb + 1]! & 0xff_ffff;
   // Without DS, tables of 4K and 16K cannot lie above 48 bits.
   const reach = Math.min(ips, granule === 16 || ds ? 52 : 48);
   // TTB has bits 51:4; what lies above belongs to other fields.
   const rootHi = hi & 0xf_ffff;
-  if ((rootHi & highBitsFrom(reach)) !== 0) return undefined;
+  if ((rootHi & highBitsFrom(reach)) !== 0) return `TTB${which} lies beyond ${reach} bits`;
   const wide = granule === 16 ? features.outputBits === 52 : ds;
   const format = stage1Format(granule, 64 - tsz, wide);
   const rootLo = words[ttb]! & ~0xf & (-1 << rootAlignLg2(format));

@@ -47,6 +47,7 @@ export class Presence {
     if (typeof ste === 'number') r.fault = ste;
     else {
       this.ste = ste;
+      r.why = ste.why;
       r.fault = ste.fault !== 0 ? ste.fault : this.#under(ste, undefined, request, r);
     }
     r.config = this.reader.reads;
@@ -85,7 +86,10 @@ export class Presence {
       const read = given ?? this.reader.context(ste, substream, undefined);
       if (typeof read === 'number') return read;
       cd = this.cd = read;
-      if (cd.fault !== 0) return cd.fault;
+      if (cd.fault !== 0) {
+        r.why = cd.why;
+        return cd.fault;
+      }
       r.pasid = cd.asid;
     }
     const { tables } = this;

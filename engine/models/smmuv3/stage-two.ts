@@ -72,15 +72,16 @@ export class StageTwo {
   }
 
   /** The stage 2 that the fields of an STE describe, or undefined where they are ILLEGAL (IHI 0070, 5.2). */
-  static decode(fields: StageTwoFields, ttbHi: number, ttbLo: number, features: Features): StageTwo | undefined {
+  static decode(fields: StageTwoFields, ttbHi: number, ttbLo: number, features: Features): StageTwo | string {
     const granule = TG0[fields.S2TG];
     // Tables of VMSAv8-32 and big-endian ones are not modelled, and so taken as not supported.
-    if (fields.S2AA64 === 0 || !features.aarch64) return undefined;
-    if (granule === undefined || !features.hasGranule(granule)) return undefined;
+    if (fields.S2AA64 === 0 || !features.aarch64) return 'S2AA64 asks for tables this SMMU does not have';
+    if (granule === undefined || !features.hasGranule(granule)) return `S2TG ${fields.S2TG} is no granule of this SMMU`;
     const ds = features.ds && fields.S2DS === 1;
     const wide = granule === 16 ? features.outputBits === 52 : ds;
     const t0sz = fields.S2T0SZ;
-    if (t0sz < 64 - features.intermediateBits) return undefined;
+    if (t0sz < 64 - features.intermediateBits)
+      return `S2T0SZ ${t0sz} asks for more than ${features.intermediateBits} bits`;
     const isLevelMinus1 = ds && granule === 12 && fields.S2SL0_2 === 1;
     const start = isLevelMinus1
       ? fields.S2SL0 === 0 && 12 <= t0sz && t0sz <= 15
@@ -93,16 +94,16 @@ export class StageTwo {
           smallTables: features.smallTables,
           inputLimit: wide || ds ? 52 : 48,
         });
-    if (!start) return undefined;
+    if (!start) return `S2T0SZ ${t0sz}, S2SL0 ${fields.S2SL0} and S2TG ${fields.S2TG} do not go together`;
     const reach = granule === 16 || ds ? 52 : 48;
     const limitBits = Math.min(OUTPUT_BITS[fields.S2PS]!, features.outputBits, reach);
-    if ((ttbHi & highBitsFrom(limitBits)) !== 0) return undefined;
-    if ((fields.S2HA === 1 || fields.S2HD === 1) && features.httu === 0) return undefined;
-    if (fields.S2HD === 1 && features.httu === 1) return undefined;
-    if (fields.S2HAFT === 1 && fields.S2HA === 0) return undefined;
-    if (fields.S2S === 1 && features.stallModel === 1) return undefined;
-    if (fields.S2S === 0 && features.stallModel === 2) return undefined;
-    if (fields.S2ENDI === 1 || !features.littleEndian) return undefined;
+    if ((ttbHi & highBitsFrom(limitBits)) !== 0) return `S2TTB lies beyond ${limitBits} bits`;
+    if ((fields.S2HA === 1 || fields.S2HD === 1) && features.httu === 0) return 'S2HA or S2HD is set, but HTTU is 0';
+    if (fields.S2HD === 1 && features.httu === 1) return 'S2HD is set, but HTTU is 1';
+    if (fields.S2HAFT === 1 && fields.S2HA === 0) return 'S2HAFT is set without S2HA';
+    if (fields.S2S === 1 && features.stallModel === 1) return 'S2S is 1, but STALL_MODEL is 1';
+    if (fields.S2S === 0 && features.stallModel === 2) return 'S2S is 0, but STALL_MODEL is 2';
+    if (fields.S2ENDI === 1 || !features.littleEndian) return 'S2ENDI asks for an endianness this SMMU does not have';
     const format = stage2Format(granule, 64 - t0sz, wide, start.startLevel);
     return new StageTwo(fields, format, limitBits, ttbHi, ttbLo, features.xnx);
   }

@@ -53,6 +53,8 @@ export class StreamEntry {
   readonly words: Int32Array;
   /** `C_BAD_STE`, or 0. */
   readonly fault: number;
+  /** Which condition makes it ILLEGAL; no full stop, empty for a good entry. */
+  readonly why: string;
   /** Config ends every access without an event. */
   readonly aborts: boolean;
   readonly stage1: boolean;
@@ -104,31 +106,43 @@ export class StreamEntry {
     this.instCfg = features.overridesPermissions ? f.INSTCFG : 0;
     this.ppar = f.PPAR === 1;
     const usesStage2 = (config & 6) === 6;
-    this.stage2 = usesStage2
-      ? (StageTwo.decode(f, words[TTB2_LO + 1]! & 0xf_ffff, words[TTB2_LO]! & ~0xf, features) ?? null)
+    const stage2 = usesStage2
+      ? StageTwo.decode(f, words[TTB2_LO + 1]! & 0xf_ffff, words[TTB2_LO]! & ~0xf, features)
       : null;
-    const good = f.V === 1 && (this.aborts || this.#isLegal(f, features, usesStage2));
-    this.fault = good ? Event.None : Event.C_BAD_STE;
+    this.stage2 = typeof stage2 === 'string' ? null : stage2;
+    this.why =
+      f.V === 0
+        ? 'V is 0'
+        : this.aborts
+          ? ''
+          : this.#illegal(f, features, usesStage2, typeof stage2 === 'string' ? stage2 : '');
+    this.fault = this.why === '' ? Event.None : Event.C_BAD_STE;
   }
 
-  /** Whether nothing of the entry is ILLEGAL (IHI 0070, 5.2). */
-  #isLegal(f: Fields, features: Features, usesStage2: boolean): boolean {
-    if (this.stage1 && (!features.s1 || !this.#isStage1Legal(f, features, usesStage2))) return false;
-    if (usesStage2 && !features.s2) return false;
+  /** What of the entry is ILLEGAL (IHI 0070, 5.2), or nothing. @param stage2 the same of its stage-2 fields */
+  #illegal(f: Fields, features: Features, usesStage2: boolean, stage2: string): string {
+    if (this.stage1 && !features.s1) return `Config ${f.Config} uses stage 1, but S1P is 0`;
+    const stage1 = this.stage1 ? this.#illegalStage1(f, features, usesStage2) : '';
+    if (stage1 !== '') return stage1;
+    if (usesStage2 && !features.s2) return `Config ${f.Config} uses stage 2, but S2P is 0`;
     const usesTlb = f.Config !== 4;
-    if (features.s2 && !features.vmid16 && usesTlb && 0xff < f.S2VMID) return false;
-    if (usesStage2 && this.stage2 === null) return false;
-    if (this.eats === Ats.full && usesStage2 && f.S2S === 1) return false;
-    return this.eats !== Ats.split || (f.Config === 7 && f.S2S === 0 && !features.ns1Ats);
+    if (features.s2 && !features.vmid16 && usesTlb && 0xff < f.S2VMID) return `S2VMID ${f.S2VMID} has more than 8 bits`;
+    if (stage2 !== '') return stage2;
+    if (this.eats === Ats.full && usesStage2 && f.S2S === 1) return 'EATS is 1 where stage 2 stalls (S2S)';
+    if (this.eats !== Ats.split || (f.Config === 7 && f.S2S === 0 && !features.ns1Ats)) return '';
+    return 'EATS is 2, which wants both stages, S2S 0 and NS1ATS 0';
   }
 
-  #isStage1Legal(f: Fields, features: Features, usesStage2: boolean): boolean {
-    if ((f.STRW & 1) !== 0 || (this.el2 && !features.hyp)) return false;
-    if (this.stallDisabled && features.stallModel !== 0) return false;
-    if (features.ssidSize !== 0 && features.ssidSize < f.S1CDMax) return false;
-    if (this.fmt !== 0 && !features.cd2l) return false;
+  #illegalStage1(f: Fields, features: Features, usesStage2: boolean): string {
+    if ((f.STRW & 1) !== 0 || (this.el2 && !features.hyp)) return `STRW ${f.STRW} is no stream world of this SMMU`;
+    if (this.stallDisabled && features.stallModel !== 0)
+      return `S1STALLD is 1, but STALL_MODEL is ${features.stallModel}`;
+    if (features.ssidSize !== 0 && features.ssidSize < f.S1CDMax)
+      return `S1CDMax ${f.S1CDMax} exceeds SSIDSIZE ${features.ssidSize}`;
+    if (this.fmt !== 0 && !features.cd2l) return `S1Fmt ${f.S1Fmt} has two levels, but CD2L is 0`;
     // Under nesting the pointer is an IPA, and stage 2 says what is wrong with it.
-    return usesStage2 || (this.ptrHi & highBitsFrom(features.outputBits)) === 0;
+    const isBeyond = !usesStage2 && (this.ptrHi & highBitsFrom(features.outputBits)) !== 0;
+    return isBeyond ? `S1ContextPtr lies beyond ${features.outputBits} bits` : '';
   }
 }
 

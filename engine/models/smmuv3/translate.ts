@@ -84,7 +84,10 @@ export class Translator {
     const lookup = this.#lookup;
     const features = this.#features;
     const fault = lookup.findStream(request.sid);
-    if (fault !== 0) return this.#configFault(request, r, fault);
+    if (fault !== 0) {
+      r.why = lookup.ste?.why ?? '';
+      return this.#configFault(request, r, fault);
+    }
     const ste = lookup.ste!;
     this.#walks?.enter(ste);
     const substream = admit(ste, request, features);
@@ -98,7 +101,10 @@ export class Translator {
     r.domain = ste.vmid;
     if (substream >= 0) {
       const wrong = lookup.findContext(request.sid, substream);
-      if (wrong !== 0) return this.#configFault(request, r, wrong);
+      if (wrong !== 0) {
+        r.why = lookup.cd?.why ?? '';
+        return this.#configFault(request, r, wrong);
+      }
       r.pasid = lookup.cd!.asid;
     }
     return this.#translateUnder(ste, lookup.cd, request, r);
