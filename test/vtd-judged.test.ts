@@ -1,28 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { runText } from './run-text.ts';
+import { holdsFolder } from './scenario-folder.ts';
 
 /** VT-d on bare hardware: what the specification has an access, a descriptor or a fault do, one file per subject. */
-const FOLDER = fileURLToPath(new URL('./scenarios/vtd', import.meta.url));
-const files = readdirSync(FOLDER).filter((name) => name.endsWith('.vsva'));
-
-test('there are files', () => {
-  expect(files.length).toBeGreaterThan(20);
-});
-
-describe.each(files)('%s', (name) => {
-  test('holds', () => {
-    const { diagnostics, scenarios } = runText(readFileSync(join(FOLDER, name), 'utf8'));
-    expect(diagnostics.filter((d) => d.severity === 'error').map((d) => d.message)).toEqual([]);
-    const failed = scenarios.flatMap(({ name, steps }) =>
-      steps.filter((s) => s.status !== 'passed').map((s) => `${name}: ${s.message}`),
-    );
-    expect(failed).toEqual([]);
-    expect(scenarios.filter((s) => s.status !== 'passed').map((s) => `${s.name}: ${s.message}`)).toEqual([]);
-  });
-});
+holdsFolder('vtd', 20);
 
 const TABLES = `
 pagetable user x86-64 at 0x20_0000 space hpa { 0x7f00_0000_0000 -> 0x8000_0000 rw }

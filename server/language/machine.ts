@@ -47,6 +47,9 @@ export function resolveMachine(
     return undefined;
   };
   let { containerType, model, cap, ecap, idr, haw, psc, registers, iommufdEmpty } = base;
+  // A device may stand before the unit that it is behind; what is wrong with the unit is told where its turn comes.
+  const unitItem = decl.items.find(({ word }) => word.text === 'iommu');
+  const declared = (unitItem && modelOf(unitItem, names.generation.id, () => {})) ?? model;
   const processes: ProcessConfig[] = [];
   const devices: DeviceConfig[] = [];
   const ram: RamConfig[] = [];
@@ -91,7 +94,7 @@ export function resolveMachine(
         }
         break;
       case 'device': {
-        const device = deviceOf(item, devices.length, number, report);
+        const device = deviceOf(item, devices.length, declared, number, report);
         const same = devices.find((d) => d.name === device.name);
         if (same)
           report(item.name ?? item.word, 'duplicate-name', `a device called ${device.name} is declared already`);

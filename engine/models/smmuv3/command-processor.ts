@@ -187,7 +187,7 @@ export class CommandProcessor {
     const last = size === ATC_ALL ? Number.MAX_SAFE_INTEGER : Number(first) + 2 ** size - 1;
     const pasid = number('SSV') === 0 ? -1 : number('Global') === 1 ? null : number('SubstreamID');
     const from = size === ATC_ALL ? 0 : Number(first);
-    const removed = this.#unit.deviceTlb.removePages(number('StreamID') & 0xffff, pasid, from, last);
+    const removed = this.#unit.deviceTlb.removePages(number('StreamID'), pasid, from, last);
     return counted([{ cache: 'ATC entries', count: removed }]);
   }
 

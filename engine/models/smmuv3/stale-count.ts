@@ -27,13 +27,13 @@ export function countStale(unit: SmmuUnit): StaleCount {
       table: tlb.ipa.table,
       translations: true,
       isGone: (lines: Int32Array, at: number) =>
-        isPageGone(unit, lines, at, lines[at + Tlb.Sid]!, lines[at + Tlb.Pasid]!),
+        isPageGone(unit, lines, at, lines[at + Tlb.Sid]! >>> 0, lines[at + Tlb.Pasid]!),
     },
     {
       table: tlb.main.table,
       translations: true,
       isGone: (lines: Int32Array, at: number) => {
-        const [sid, pasid] = [lines[at + Tlb.Sid]!, lines[at + Tlb.Pasid]!];
+        const [sid, pasid] = [lines[at + Tlb.Sid]! >>> 0, lines[at + Tlb.Pasid]!];
         const rights = rightsOf(lines[at + Tlb.Flags]!);
         return [false, true].some((privileged) =>
           isGone(unit, lines, at, { sid, pasid, privileged, grants: grantsOf(rights, privileged) }),
@@ -44,7 +44,7 @@ export function countStale(unit: SmmuUnit): StaleCount {
       table: deviceTlb.table,
       translations: true,
       isGone: (lines: Int32Array, at: number, key: number) => {
-        const [sid, pasid, privileged] = [key & 0xffff, lines[at + 1]!, ((key >> 16) & 1) === 1];
+        const [sid, pasid, privileged] = [deviceTlb.sidOf(key), lines[at + 1]!, ((key >> 16) & 1) === 1];
         return isGone(unit, lines, at, { sid, pasid, privileged, grants: lines[at + Tlb.Flags]! });
       },
     },
@@ -115,7 +115,7 @@ function isPageGone(unit: SmmuUnit, lines: Int32Array, at: number, sid: number, 
 function isTableGone(unit: SmmuUnit, stage: 1 | 2, lines: Int32Array, at: number): boolean {
   const { present } = unit;
   const walks = unit.walks!;
-  const [sid, pasid, hi, lo] = [lines[at + Psc.Sid]!, lines[at + Psc.Pasid]!, lines[at + 2]!, lines[at + 3]!];
+  const [sid, pasid, hi, lo] = [lines[at + Psc.Sid]! >>> 0, lines[at + Psc.Pasid]!, lines[at + 2]!, lines[at + 3]!];
   const { walker } = present.tables;
   if (stage === 2) return !walkStage2(unit, sid, pasid, hi, lo) || !walks.holdsSecond(lines, at, walker);
   const request = new Request({ sid, pasid, address: 0n, access: Access.Read });

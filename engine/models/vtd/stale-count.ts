@@ -12,7 +12,7 @@ export function countStale(unit: VtdUnit): StaleCount {
   const translations: IsGone = (lines, at, key) =>
     translationIsGone(unit, lines, at, lines[at + Tlb.Sid]!, lines[at + Tlb.Pasid]!, (key >> 20) & 1);
   const own: IsGone = (lines, at, key) =>
-    translationIsGone(unit, lines, at, key & 0xffff, lines[at + 1]!, (key >> 16) & 1);
+    translationIsGone(unit, lines, at, deviceTlb.sidOf(key), lines[at + 1]!, (key >> 16) & 1);
   const caches: Counted[] = [
     { table: iotlb.table, translations: true, isGone: translations },
     { table: deviceTlb.table, translations: true, isGone: own },

@@ -4,7 +4,14 @@ import { type Report, type ToNumber, unknownKey } from './report.ts';
 
 const DEVICE_KEYS = ['bdf', 'sid', 'pasid', 'ats', 'pri', 'group'];
 
-export function deviceOf(item: MachineItem, n: number, number: ToNumber, report: Report): DeviceConfig {
+/** Bits of the id under which a device is known to the IOMMU, and what that is called there. */
+const IDS: Readonly<Record<string, { readonly bits: bigint; readonly what: string }>> = {
+  smmuv3: { bits: 32n, what: 'a StreamID' },
+};
+const SOURCE_ID = { bits: 16n, what: 'a source id' };
+
+export function deviceOf(item: MachineItem, n: number, model: string, number: ToNumber, report: Report): DeviceConfig {
+  const id = IDS[model] ?? SOURCE_ID;
   let device = defaultDevice(n, item.name?.text);
   let sidGiven = false;
   for (const setting of item.settings) {
@@ -21,7 +28,7 @@ export function deviceOf(item: MachineItem, n: number, number: ToNumber, report:
       const value = number(setting.value);
       if (value === undefined) continue;
       if (key === 'sid') {
-        if (0xffffn < value) report(setting.value, 'value-too-wide', 'a source id has 16 bits');
+        if (value >> id.bits !== 0n) report(setting.value, 'value-too-wide', `${id.what} has ${id.bits} bits`);
         else {
           device = { ...device, sid: Number(value) };
           sidGiven = true;
