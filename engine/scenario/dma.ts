@@ -165,7 +165,8 @@ function fromTranslation(
     const { reason } = t;
     detail.fault = t.silent ? 'abort' : (reason?.name ?? hex(t.fault));
     detail.code = t.fault;
-    const text = reason?.text.replace(/\.$/, '') ?? 'an unnamed fault';
+    const text =
+      reason?.text.replace(/\.$/, '') ?? (t.silent ? 'the access ends, and nobody is told' : 'an unnamed fault');
     detail.faultText = t.why === '' ? text : `${text}: ${t.why}`;
   }
   if (t.stale !== Stale.Fresh) {

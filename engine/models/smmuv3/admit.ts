@@ -16,6 +16,13 @@ export function admit(ste: StreamEntry, request: Request, features: Features): n
   return substreamOf(ste, request.pasid, features);
 }
 
+/** What an STE makes of an access with an address that the device has translated: 0, `ABORT` or minus an event. */
+export function admitTranslated(ste: StreamEntry): number {
+  if (ste.aborts) return ABORT;
+  const uses = ste.stage1 || ste.stage2 !== null;
+  return uses && ste.eats !== Ats.off ? 0 : -Event.F_TRANSL_FORBIDDEN;
+}
+
 /** The stages that take part. */
 export function stagesOf(ste: StreamEntry, substream: number): Stages {
   if (substream === BYPASS) return ste.stage2 ? Stages.Second : Stages.PassThrough;

@@ -1,6 +1,6 @@
 import type { PhysMem } from '../../memory/phys-mem.ts';
-import { judge, type Request, Stages, Stale, sameAnswer, Translation } from '../translation.ts';
-import { ABORT, admit, passesDisabled, stagesOf } from './admit.ts';
+import { judge, Kind, type Request, Stages, Stale, sameAnswer, Translation } from '../translation.ts';
+import { ABORT, admit, admitTranslated, passesDisabled, stagesOf } from './admit.ts';
 import { accessOf, isPrivileged } from './attributes.ts';
 import { ConfigReader } from './config-reader.ts';
 import type { ContextEntry } from './context-entry.ts';
@@ -43,6 +43,7 @@ export class Presence {
     this.reader.start();
     this.tables.start();
     if (!this.#registers.enabled) return passThrough(r, request, passesDisabled(this.#registers, request));
+    if (request.kind === Kind.Translated && !this.#registers.checksTranslated) return passThrough(r, request, true);
     const ste = this.reader.stream(this.#registers, request.sid, undefined);
     if (typeof ste === 'number') r.fault = ste;
     else {
@@ -73,6 +74,11 @@ export class Presence {
 
   /** The way on from an STE; with a CD of its own where one is given. */
   #under(ste: StreamEntry, given: ContextEntry | undefined, request: Request, r: Translation): number {
+    if (request.kind === Kind.Translated) {
+      const refused = admitTranslated(ste);
+      passThrough(r, request, refused !== ABORT);
+      return refused === ABORT ? Event.None : -refused;
+    }
     const substream = admit(ste, request, this.#features);
     if (substream === ABORT) {
       r.silent = true;

@@ -39,6 +39,8 @@ export class RegisterFile {
   enabled = true;
   /** With CR0.SMMUEN = 0: accesses are aborted, not passed. */
   abortsAll = false;
+  /** CR0.ATSCHK: translated accesses are held against the stream table. */
+  checksTranslated = true;
   eventsEnabled = true;
   priEnabled = true;
   commandsEnabled = true;
@@ -97,6 +99,7 @@ export class RegisterFile {
     const base = this.get('STRTAB_BASE');
     const config = Number(this.get('STRTAB_BASE_CFG'));
     this.enabled = (cr0 & SMMUEN) !== 0;
+    this.checksTranslated = (cr0 & ATSCHK) !== 0;
     this.eventsEnabled = (cr0 & EVENTQEN) !== 0;
     this.priEnabled = (cr0 & PRIQEN) !== 0;
     this.commandsEnabled = (cr0 & CMDQEN) !== 0;

@@ -2,7 +2,7 @@ import { join } from '../../base/addr.ts';
 import { DIRTY, Tlb } from '../../cache/iotlb.ts';
 import type { PhysMem } from '../../memory/phys-mem.ts';
 import { Access, Answer, Hit, Kind, type Request, Source, Stages, Stale, type Translation } from '../translation.ts';
-import { ABORT, admit, passesDisabled, stagesOf } from './admit.ts';
+import { ABORT, admit, admitTranslated, passesDisabled, stagesOf } from './admit.ts';
 import { accessOf, isPrivileged } from './attributes.ts';
 import type { ContextEntry } from './context-entry.ts';
 import { EventClass } from './event-record.ts';
@@ -77,6 +77,24 @@ export class Translator {
       this.#unit.trace.walk(this.#tables.walker);
     }
     return r;
+  }
+
+  /** A device sends an address that its ATC holds, on which only the STE has a say. */
+  admitTranslated(request: Request, r: Translation): Translation {
+    this.#recent.leave();
+    r.clear();
+    const lookup = this.#lookup;
+    lookup.start();
+    lookup.now = this.#unit.now;
+    this.#freshness.start();
+    if (!this.#registers.enabled || !this.#registers.checksTranslated) return passThrough(r, request, true);
+    const fault = lookup.findStream(request.sid);
+    if (fault !== 0) r.why = lookup.ste?.why ?? '';
+    const refused = fault === 0 ? admitTranslated(lookup.ste!) : -fault;
+    r.config = lookup.reader.reads;
+    if (refused !== 0 && refused !== ABORT) return this.#configFault(request, r, -refused);
+    passThrough(r, request, refused === 0);
+    return this.#judgeUnlessFresh(request, r);
   }
 
   /** From the StreamID to the substream's CD, and on. */

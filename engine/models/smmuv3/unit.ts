@@ -94,6 +94,10 @@ export class SmmuUnit implements Unit {
     return this.#translator.translate(request, r);
   }
 
+  admitTranslated(request: Request): Translation {
+    return this.#translator.admitTranslated(request, this.result);
+  }
+
   peek(request: Request): Translation {
     return this.present.walk(request);
   }
